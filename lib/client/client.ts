@@ -1,0 +1,138 @@
+/** The client: builds the parts, hands each service the seam, and owns their life. */
+import { systemClock } from './clock.js';
+import { EtcdKv } from './kv/kv.js';
+import { EtcdMaintenance } from './maintenance/maintenance.js';
+import { requireTimeout, resolveOptions, type EtcdConnectionOptions, type ResolvedOptions } from './options.js';
+import { Calls } from './rpc/calls.js';
+import { Endpoints, type EndpointStatus } from './rpc/endpoints.js';
+import { grpcConnector } from './rpc/grpc-transport.js';
+import { CallHeaders } from './rpc/headers.js';
+import type { EtcdInterceptor } from './rpc/interceptor.js';
+import { linearizableProbe } from './rpc/probe.js';
+import type { CallOptions } from './rpc/rpc.js';
+import { waitUntilReady } from './rpc/ready.js';
+
+/** What a client is made of. Only `endpoints` is needed. */
+export interface EtcdClientOptions extends EtcdConnectionOptions {
+  /**
+   * What hangs around every RPC: metrics, tracing. The first is the outermost.
+   *
+   * @default none
+   */
+  readonly interceptors?: readonly EtcdInterceptor[] | undefined;
+}
+
+/** What a client is doing, in numbers. Plain data: holds no key, value, user or token. */
+export interface EtcdClientStats {
+  /** The client's `name`. */
+  readonly name: string;
+  /** Each endpoint with what it is doing. */
+  readonly endpoints: readonly EndpointStatus[];
+  /** Unary calls and streams that run now. */
+  readonly inFlight: number;
+  /** Attempts beyond the first of a call, since the client was made. */
+  readonly retries: number;
+  /** Times a token was asked for, since the client was made. */
+  readonly tokenRefreshes: number;
+}
+
+/** What the whole client is doing. */
+export type EtcdClientState = 'idle' | 'connecting' | 'ready' | 'unavailable' | 'closed';
+
+const USER_AGENT = 'nest-etcd';
+
+/**
+ * A client of one etcd cluster. Making it does no I/O and cannot fail for network reasons: connections are made when
+ * the first call needs them.
+ *
+ * @example
+ * const etcd = new EtcdClient({ endpoints: ['http://127.0.0.1:2379'] });
+ * await etcd.kv.put('greeting', 'hello');
+ * await etcd.close();
+ */
+export class EtcdClient {
+  /** Keys and values, transactions. */
+  readonly kv: EtcdKv;
+  /** The members' own state: status, alarms. */
+  readonly maintenance: EtcdMaintenance;
+
+  private readonly options: ResolvedOptions;
+  private readonly connections: Endpoints;
+  private readonly calls: Calls;
+  private closing: Promise<void> | undefined;
+
+  /** @throws {EtcdConfigError} when an option is missing, contradictory or out of range. */
+  constructor(options: EtcdClientOptions) {
+    this.options = resolveOptions(options);
+    const headers = new CallHeaders();
+    const { connectTimeoutMs, maxReconnectDelayMs, endpoints } = this.options;
+    const time = { clock: systemClock, random: Math.random };
+    this.connections = new Endpoints(endpoints, {
+      ...time,
+      connectTimeoutMs,
+      maxReconnectDelayMs,
+      connect: grpcConnector(this.options, USER_AGENT),
+      probe: linearizableProbe(headers),
+    });
+    const interceptors = options.interceptors ?? [];
+    this.calls = new Calls({ ...time, headers, interceptors, options: this.options, endpoints: this.connections });
+    this.kv = new EtcdKv(this.calls, this.options, time);
+    this.maintenance = new EtcdMaintenance(this.calls);
+  }
+
+  /** The name that logs, metrics and health checks use; `'default'` unless one was given. */
+  get name(): string {
+    return this.options.name;
+  }
+
+  /** The endpoints, as they were given. */
+  get endpoints(): readonly string[] {
+    return this.connections.list();
+  }
+
+  /** What the client is doing: `ready` as soon as one endpoint is. */
+  get state(): EtcdClientState {
+    if (this.closing !== undefined) return 'closed';
+    const states = new Set(this.connections.status().map(({ state }) => state));
+    if (states.has('ready')) return 'ready';
+    if (states.has('sick') || states.has('backoff')) return 'unavailable';
+    return states.has('connecting') ? 'connecting' : 'idle';
+  }
+
+  /** A picture of what the client is doing, for metrics and health. */
+  stats(): EtcdClientStats {
+    return { name: this.name, endpoints: this.connections.status(), ...this.calls.counters() };
+  }
+
+  /**
+   * Connects, and resolves once one endpoint can serve. Not needed before calls: they connect by themselves.
+   *
+   * @throws {EtcdUnavailableError} when no endpoint can be used in time; `endpoints` names each with its reason.
+   * @throws {EtcdAbortedError} when the signal aborts.
+   */
+  ready(options: CallOptions = {}): Promise<void> {
+    const timeoutMs =
+      options.timeoutMs === undefined ? this.options.callTimeoutMs : requireTimeout('timeoutMs', options.timeoutMs);
+    return waitUntilReady(this.connections, systemClock, timeoutMs, options.signal);
+  }
+
+  /**
+   * Ends every call in flight with `EtcdClosedError` and closes the connections; later calls are refused. Idempotent.
+   * Afterwards nothing of the client keeps the process alive.
+   */
+  close(): Promise<void> {
+    this.closing ??= this.shutDown();
+    return this.closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Calls first, since they would see closed connections as failures; then the connections. */
+  private shutDown(): Promise<void> {
+    this.calls.close();
+    this.connections.close();
+    return Promise.resolve();
+  }
+}

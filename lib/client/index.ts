@@ -1,0 +1,80 @@
+/** The client's public face: `nest-etcd/client`. Explicit names only. */
+
+export { EtcdClient, type EtcdClientOptions, type EtcdClientState, type EtcdClientStats } from './client.js';
+export type {
+  EtcdAuthOptions,
+  EtcdConnectionOptions,
+  EtcdPasswordAuth,
+  EtcdTlsOptions,
+  EtcdTokenAuth,
+  PemSource,
+} from './options.js';
+
+// Keys and ranges
+export { allKeys, fromKey, KeyRange, prefix, range, type Key, type KeyRangeLike, type Value } from './key-range.js';
+
+// Services
+export { EtcdMaintenance, type Alarm, type MemberStatus } from './maintenance/maintenance.js';
+
+// Calls and what hangs around them
+export type { CallOptions, CallType, Effect, MethodInfo } from './rpc/rpc.js';
+export type { EndpointStatus } from './rpc/endpoints.js';
+export type { EtcdAttempt, EtcdCall, EtcdInterceptor, EtcdStreamObserver } from './rpc/interceptor.js';
+
+// Errors
+export {
+  EtcdAbortedError,
+  EtcdClosedError,
+  EtcdConfigError,
+  EtcdConflictError,
+  EtcdDeadlineExceededError,
+  EtcdDuplicateKeyError,
+  EtcdError,
+  EtcdInvalidArgumentError,
+  EtcdMessageTooLargeError,
+  EtcdProtocolError,
+  EtcdTooManyOperationsError,
+  EtcdUnavailableError,
+  EtcdUnsupportedError,
+  type EndpointFailure,
+  type ErrorContext,
+  type WriteOutcome,
+} from './errors.js';
+export {
+  EtcdAuthenticationError,
+  EtcdAuthNotEnabledError,
+  EtcdAuthSetupError,
+  EtcdBadLeaderTransfereeError,
+  EtcdCompactedError,
+  EtcdCorruptError,
+  EtcdDowngradeError,
+  EtcdFutureRevisionError,
+  EtcdInvalidRequestError,
+  EtcdKeyNotFoundError,
+  EtcdLeaderChangedError,
+  EtcdLeaseExistsError,
+  EtcdLeaseNotFoundError,
+  EtcdLeaseTtlTooLargeError,
+  EtcdMemberExistsError,
+  EtcdMemberNotFoundError,
+  EtcdMembershipError,
+  EtcdNoLeaderError,
+  EtcdNoSpaceError,
+  EtcdNotCapableError,
+  EtcdNotGrantedError,
+  EtcdNotLeaderError,
+  EtcdNotSupportedForLearnerError,
+  EtcdPermissionDeniedError,
+  EtcdRoleExistsError,
+  EtcdRoleNotFoundError,
+  EtcdServerError,
+  EtcdServerSideError,
+  EtcdServerStoppedError,
+  EtcdServerTimeoutError,
+  EtcdTooManyRequestsError,
+  EtcdUnhealthyError,
+  EtcdUserExistsError,
+  EtcdUserNotFoundError,
+  EtcdWatchCanceledError,
+  type ServerFacts,
+} from './server-errors.js';

@@ -1,0 +1,304 @@
+/** The client's options: meaning, unit, default and range of each, and the one place where they are checked. */
+import { parseEndpoint, type Endpoint } from './endpoint.js';
+import { EtcdConfigError, EtcdInvalidArgumentError } from './errors.js';
+
+/** PEM text, or the path of a file that holds it, or its bytes. */
+export type PemSource = string | Uint8Array;
+
+/** How to talk TLS. Verification of the server is always on. */
+export interface EtcdTlsOptions {
+  /**
+   * Certificate authorities that may have signed the server's certificate.
+   *
+   * @default the ones Node.js trusts
+   */
+  readonly ca?: PemSource | undefined;
+  /** The client's certificate, for mutual TLS. Needs `key`. */
+  readonly cert?: PemSource | undefined;
+  /** The private key of `cert`. */
+  readonly key?: PemSource | undefined;
+  /**
+   * The name the server's certificate has to match, when it differs from the host in the endpoint.
+   *
+   * @default the endpoint's host
+   */
+  readonly serverName?: string | undefined;
+}
+
+/** A user and a password; the client gets a token with them and renews it. */
+export interface EtcdPasswordAuth {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** A token made elsewhere, for example a JWT. Asked for again when etcd says it is no longer good. */
+export interface EtcdTokenAuth {
+  readonly token: () => string | Promise<string>;
+}
+
+/** How to authenticate. With TLS client certificates etcd can take the user from the certificate; then leave this out. */
+export type EtcdAuthOptions = EtcdPasswordAuth | EtcdTokenAuth;
+
+/** What a client is made of. Only `endpoints` is needed. */
+export interface EtcdConnectionOptions {
+  /**
+   * The members to talk to, as `host:port`, `http://host:port`, `https://host:port` or `unix:///path`: one string or a list.
+   *
+   * @remarks at least one; duplicates are dropped. Calls go round the healthy ones.
+   */
+  readonly endpoints: string | readonly string[];
+  /**
+   * How logs, metrics and errors call this client.
+   *
+   * @default 'default'
+   */
+  readonly name?: string | undefined;
+  /**
+   * Milliseconds a call may take, retries and waiting for a connection included. Streams (watch, keep-alive) are not bound by it.
+   *
+   * @default 5_000
+   * @remarks an integer from 1 to 2_147_483_647; the Go client has no default and leaves it to `context`.
+   */
+  readonly callTimeoutMs?: number | undefined;
+  /**
+   * Milliseconds one attempt to connect to one endpoint may take, TLS included. It does not bound a call: see `callTimeoutMs`.
+   *
+   * @default 2_000
+   * @remarks an integer from 100 to 2_147_483_647; close to Go's `DialTimeout`.
+   */
+  readonly connectTimeoutMs?: number | undefined;
+  /**
+   * The longest pause, in milliseconds, between two attempts to connect to an endpoint. Pauses start near 100 ms, double, and are jittered.
+   *
+   * @default 2_000
+   * @remarks an integer from 100 to 60_000; gRPC's own is 120 seconds.
+   */
+  readonly maxReconnectDelayMs?: number | undefined;
+  /**
+   * Milliseconds between two HTTP/2 pings on a connection with calls or streams in flight. Idle connections are not pinged.
+   *
+   * @default 6_000
+   * @remarks an integer from 5_000 to 2_147_483_647: etcd closes connections that ping more often than every 5 seconds. Go: `DialKeepAliveTime`.
+   */
+  readonly keepAliveTimeMs?: number | undefined;
+  /**
+   * Milliseconds to wait for the answer to a ping before the connection is given up.
+   *
+   * @default 3_000
+   * @remarks an integer from 100 to 2_147_483_647. Go: `DialKeepAliveTimeout`.
+   */
+  readonly keepAliveTimeoutMs?: number | undefined;
+  /**
+   * The largest request, in bytes, that is sent. The server has its own limit (`--max-request-bytes`, 1.5 MiB unless changed).
+   *
+   * @default 2_097_152
+   * @remarks an integer from 1_024 to 2_147_483_647. Go: `MaxCallSendMsgSize`.
+   */
+  readonly maxRequestBytes?: number | undefined;
+  /**
+   * The largest answer, in bytes, that is accepted. It guards the memory of this process; `kv.scan` reads any amount in pages.
+   *
+   * @default 67_108_864
+   * @remarks an integer from 1_024 to 2_147_483_647. Go: `MaxCallRecvMsgSize`.
+   */
+  readonly maxResponseBytes?: number | undefined;
+  /**
+   * The most compares, and the most operations per branch, of one transaction. Raise it together with the server's `--max-txn-ops`.
+   *
+   * @default 128
+   * @remarks an integer from 1 to 2_147_483_647.
+   */
+  readonly maxTxnOperations?: number | undefined;
+  /** Certificates for TLS. Not allowed together with an `http://` endpoint. */
+  readonly tls?: EtcdTlsOptions | undefined;
+  /** User and password, or a token provider. */
+  readonly auth?: EtcdAuthOptions | undefined;
+}
+
+/** The options as the client uses them: complete, checked, frozen. */
+export interface ResolvedOptions {
+  readonly endpoints: readonly Endpoint[];
+  readonly name: string;
+  readonly callTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly maxReconnectDelayMs: number;
+  readonly keepAliveTimeMs: number;
+  readonly keepAliveTimeoutMs: number;
+  readonly maxRequestBytes: number;
+  readonly maxResponseBytes: number;
+  readonly maxTxnOperations: number;
+  readonly tls: EtcdTlsOptions | undefined;
+  readonly auth: EtcdAuthOptions | undefined;
+}
+
+const LONGEST = 2 ** 31 - 1;
+
+/** Default, smallest and largest value of each numeric option. */
+const NUMBERS = {
+  callTimeoutMs: [5_000, 1, LONGEST],
+  connectTimeoutMs: [2_000, 100, LONGEST],
+  maxReconnectDelayMs: [2_000, 100, 60_000],
+  keepAliveTimeMs: [6_000, 5_000, LONGEST],
+  keepAliveTimeoutMs: [3_000, 100, LONGEST],
+  maxRequestBytes: [2 * 1024 * 1024, 1_024, LONGEST],
+  maxResponseBytes: [64 * 1024 * 1024, 1_024, LONGEST],
+  maxTxnOperations: [128, 1, LONGEST],
+} as const satisfies Record<string, readonly [number, number, number]>;
+
+type NumericOption = keyof typeof NUMBERS;
+
+const KNOWN: ReadonlySet<string> = new Set([
+  ...Object.keys(NUMBERS),
+  'endpoints',
+  'name',
+  'tls',
+  'auth',
+  'interceptors',
+]);
+
+/**
+ * Fills in defaults and refuses what cannot work. The only reader of raw options.
+ *
+ * @throws {EtcdConfigError} with the option, the rule and the value; secrets are never repeated.
+ */
+export function resolveOptions(options: EtcdConnectionOptions): ResolvedOptions {
+  requireObject('options', options);
+  refuseUnknown('', options, KNOWN);
+  const endpoints = resolveEndpoints(options.endpoints);
+  const tls = resolveTls(options.tls);
+  refusePlaintextWithTls(endpoints, tls);
+  const numbers = Object.fromEntries(
+    (Object.keys(NUMBERS) as NumericOption[]).map((option) => [option, resolveNumber(option, options[option])]),
+  ) as Record<NumericOption, number>;
+  return Object.freeze({
+    ...numbers,
+    endpoints,
+    tls,
+    name: resolveName(options.name),
+    auth: resolveAuth(options.auth),
+  });
+}
+
+/**
+ * Checks a list of endpoints, as given to the client or to `setEndpoints`.
+ *
+ * @throws {EtcdConfigError} when it is empty or one of them cannot be read.
+ */
+export function resolveEndpoints(input: unknown): readonly Endpoint[] {
+  const list: readonly unknown[] = Array.isArray(input) ? input : [input];
+  if (input === undefined || list.length === 0) {
+    throw new EtcdConfigError('endpoints', 'must name at least one endpoint, for example http://127.0.0.1:2379');
+  }
+  const unique = new Map<string, Endpoint>();
+  list.forEach((item, index) => {
+    const endpoint = parseEndpoint(item, Array.isArray(input) ? `endpoints[${index}]` : 'endpoints');
+    unique.set(`${endpoint.security} ${endpoint.address}`, endpoint);
+  });
+  return Object.freeze([...unique.values()]);
+}
+
+/**
+ * Refuses a mixture that would send in the clear what the TLS options promise to protect.
+ *
+ * @throws {EtcdConfigError} when TLS options are given and an endpoint says `http://`.
+ */
+export function refusePlaintextWithTls(endpoints: readonly Endpoint[], tls: EtcdTlsOptions | undefined): void {
+  const plaintext = endpoints.find(({ security }) => security === 'plaintext');
+  if (tls === undefined || plaintext === undefined) return;
+  throw new EtcdConfigError(
+    'tls',
+    `cannot be combined with the plaintext endpoint ${plaintext.text}; write it as https://`,
+  );
+}
+
+/**
+ * Checks a number of milliseconds given for one call.
+ *
+ * @throws {EtcdInvalidArgumentError} when it is not an integer from 1 to 2_147_483_647.
+ */
+export function requireTimeout(argument: string, value: number): number {
+  if (Number.isInteger(value) && value >= 1 && value <= LONGEST) return value;
+  throw new EtcdInvalidArgumentError(argument, `must be an integer from 1 to ${LONGEST}`, value);
+}
+
+function resolveNumber(option: NumericOption, value: unknown): number {
+  const [defaultValue, min, max] = NUMBERS[option];
+  return value === undefined ? defaultValue : requireInteger(option, value, min, max);
+}
+
+function requireInteger(option: string, value: unknown, min: number, max: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new EtcdConfigError(option, `must be an integer from ${min} to ${max}`, value ?? String(value));
+}
+
+function resolveName(name: unknown): string {
+  if (name === undefined) return 'default';
+  if (typeof name === 'string' && name !== '') return name;
+  throw new EtcdConfigError('name', 'must be a non-empty string', name);
+}
+
+const TLS_OPTIONS: ReadonlySet<string> = new Set(['ca', 'cert', 'key', 'serverName']);
+
+function resolveTls(tls: EtcdTlsOptions | undefined): EtcdTlsOptions | undefined {
+  if (tls === undefined) return undefined;
+  requireObject('tls', tls);
+  refuseUnknown('tls.', tls, TLS_OPTIONS);
+  for (const option of ['ca', 'cert', 'key'] as const) requirePem(`tls.${option}`, tls[option]);
+  if ((tls.cert === undefined) !== (tls.key === undefined)) {
+    const missing = tls.cert === undefined ? 'cert' : 'key';
+    throw new EtcdConfigError(`tls.${missing}`, 'must be given: a client certificate needs both tls.cert and tls.key');
+  }
+  const { serverName } = tls;
+  if (serverName !== undefined && (typeof serverName !== 'string' || serverName === '')) {
+    throw new EtcdConfigError('tls.serverName', 'must be a non-empty string', serverName);
+  }
+  return Object.freeze({ ...tls });
+}
+
+function requirePem(option: string, value: unknown): void {
+  if (value === undefined || value instanceof Uint8Array || (typeof value === 'string' && value.trim() !== '')) return;
+  throw new EtcdConfigError(option, 'must be PEM text, the path of a PEM file, or bytes');
+}
+
+function resolveAuth(auth: EtcdAuthOptions | undefined): EtcdAuthOptions | undefined {
+  if (auth === undefined) return undefined;
+  requireObject('auth', auth);
+  if ('token' in auth) {
+    refuseUnknown('auth.', auth, new Set(['token']), 'cannot be combined with auth.token');
+    if (typeof auth.token !== 'function')
+      throw new EtcdConfigError('auth.token', 'must be a function that returns a token');
+    return Object.freeze({ token: auth.token });
+  }
+  refuseUnknown('auth.', auth, new Set(['username', 'password']));
+  requireSecret('auth.username', auth.username);
+  requireSecret('auth.password', auth.password);
+  return Object.freeze({ username: auth.username, password: auth.password });
+}
+
+function requireSecret(option: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '') throw new EtcdConfigError(option, 'must be a non-empty string');
+}
+
+function requireObject(option: string, value: unknown): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
+  throw new EtcdConfigError(option, 'must be an object', value ?? String(value));
+}
+
+function refuseUnknown(path: string, given: object, known: ReadonlySet<string>, rule?: string): void {
+  for (const option of Object.keys(given)) {
+    if (known.has(option)) continue;
+    throw new EtcdConfigError(`${path}${option}`, rule ?? `is not an option${suggestion(option, known)}`);
+  }
+}
+
+function suggestion(option: string, known: ReadonlySet<string>): string {
+  const close = [...known].find((candidate) => isClose(option.toLowerCase(), candidate.toLowerCase()));
+  return close === undefined ? '' : `; did you mean ${close}?`;
+}
+
+/** Whether one name starts like the other, or differs in two letters at most: enough for a typo or a missing unit. */
+function isClose(a: string, b: string): boolean {
+  if (a.startsWith(b.slice(0, 6)) || b.startsWith(a.slice(0, 6))) return true;
+  const shared = [...a].filter((letter) => b.includes(letter)).length;
+  return Math.abs(a.length - b.length) <= 2 && shared >= Math.max(a.length, b.length) - 2;
+}

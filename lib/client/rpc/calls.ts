@@ -1,0 +1,223 @@
+/** The seam made real: checks and encodes a request, hangs the interceptors around it, and keeps account of what runs. */
+import type { Clock, Random } from '../clock.js';
+import { EtcdClosedError, EtcdMessageTooLargeError, type EtcdError } from '../errors.js';
+import { requireTimeout, type ResolvedOptions } from '../options.js';
+import { codecOf, type Codec } from './codec.js';
+import type { Endpoints } from './endpoints.js';
+import { CallHeaders } from './headers.js';
+import type { EtcdCall, EtcdInterceptor } from './interceptor.js';
+import { AUTHENTICATE } from './methods.js';
+import type { Duplex, DuplexMethod, MethodInfo, Rpc, RpcCallOptions, UnaryMethod } from './rpc.js';
+import { RpcStream, type StreamSpec } from './stream.js';
+import { TokenSource } from './token-source.js';
+import { UnaryCall, type CallContext, type UnarySpec } from './unary-call.js';
+
+/** What the calls of a client stand on. */
+export interface CallsParts {
+  readonly options: ResolvedOptions;
+  readonly interceptors: readonly EtcdInterceptor[];
+  readonly endpoints: Endpoints;
+  readonly headers: CallHeaders;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Counters since the client was made. */
+export interface CallCounters {
+  /** Unary calls and streams that run now. */
+  readonly inFlight: number;
+  /** Attempts beyond the first of a call. */
+  readonly retries: number;
+  /** Times a token was asked for. */
+  readonly tokenRefreshes: number;
+}
+
+/** Anything that runs and has to end with the client. */
+interface Running {
+  readonly end: () => void;
+}
+
+/** The one way to an etcd server. */
+export class Calls implements Rpc {
+  private readonly context: CallContext;
+  private readonly running = new Map<object, Running>();
+  private readonly seesAttempts: readonly EtcdInterceptor[];
+  private retries = 0;
+  private isClosed = false;
+
+  constructor(private readonly parts: CallsParts) {
+    const { options, endpoints, headers, clock, random } = parts;
+    const tokens =
+      options.auth === undefined
+        ? undefined
+        : new TokenSource(
+            options.auth,
+            (name, password) => this.authenticate(name, password),
+            (token) => headers.setToken(token),
+          );
+    this.context = { endpoints, headers, clock, random, tokens, onRetry: () => (this.retries += 1) };
+    this.seesAttempts = parts.interceptors.filter(({ attempt }) => attempt !== undefined);
+  }
+
+  unary<Req extends object, Res>(
+    method: UnaryMethod<Req, Res>,
+    request: Req,
+    options: RpcCallOptions = {},
+  ): Promise<Res> {
+    try {
+      if (this.isClosed) throw this.closedError(method, options);
+      const codec = codecFor<Req, Res>(method);
+      const message = this.encode(codec, method, request);
+      const spec = this.unarySpec(method, codec, message, options);
+      if (this.parts.interceptors.length === 0) return this.start(spec);
+      return this.intercept(spec, request);
+    } catch (error) {
+      return Promise.reject(error as EtcdError);
+    }
+  }
+
+  duplex<Req extends object, Res>(method: DuplexMethod<Req, Res>, options: RpcCallOptions = {}): Duplex<Req, Res> {
+    if (this.isClosed) throw this.closedError(method, options);
+    const codec = codecFor<Req, Res>(method);
+    const call = this.interceptedCall(method, undefined);
+    const spec: StreamSpec<Req, Res> = {
+      method,
+      encode: (request) => this.encode(codec, method, request),
+      decode: codec.decode,
+      signal: options.signal,
+      timeoutMs: options.timeoutMs === undefined ? undefined : requireTimeout('timeoutMs', options.timeoutMs),
+      endpoint: options.endpoint,
+      requireLeader: options.requireLeader ?? false,
+      observer: call === undefined ? undefined : observe(this.parts.interceptors, call),
+      metadata: call?.metadata,
+    };
+    const stream = new RpcStream(spec, this.context, (ended) => this.running.delete(ended));
+    this.running.set(stream, { end: () => stream.closeWithClient() });
+    return stream.start();
+  }
+
+  counters(): CallCounters {
+    return { inFlight: this.running.size, retries: this.retries, tokenRefreshes: this.context.tokens?.refreshes ?? 0 };
+  }
+
+  /** Ends every call and stream with `EtcdClosedError`; later ones are refused. */
+  close(): void {
+    this.isClosed = true;
+    for (const { end } of [...this.running.values()]) end();
+  }
+
+  private start<Res>(spec: UnarySpec<Res>): Promise<Res> {
+    if (this.isClosed) return Promise.reject(this.closedError(spec.method, spec));
+    const call = new UnaryCall(spec, this.context, (ended) => this.running.delete(ended));
+    this.running.set(call, { end: () => call.close() });
+    return call.run();
+  }
+
+  private encode<Req extends object, Res>(codec: Codec<Req, Res>, method: MethodInfo, request: Req): Uint8Array {
+    const message = codec.encode(request);
+    const { maxRequestBytes } = this.parts.options;
+    if (message.byteLength <= maxRequestBytes) return message;
+    const detail = `${message.byteLength} bytes, more than maxRequestBytes (${maxRequestBytes})`;
+    throw new EtcdMessageTooLargeError('request', maxRequestBytes, detail, {
+      method: method.label,
+      outcome: 'not-applied',
+    });
+  }
+
+  private unarySpec<Req, Res>(
+    method: UnaryMethod<Req, Res>,
+    codec: Codec<Req, Res>,
+    message: Uint8Array,
+    options: RpcCallOptions,
+  ): UnarySpec<Res> {
+    const { timeoutMs } = options;
+    return {
+      method,
+      message,
+      decode: codec.decode,
+      effect: options.effect ?? method.effect,
+      idempotent: options.idempotent ?? false,
+      timeoutMs: timeoutMs === undefined ? this.parts.options.callTimeoutMs : requireTimeout('timeoutMs', timeoutMs),
+      signal: options.signal,
+      endpoint: options.endpoint,
+      requireLeader: options.requireLeader ?? false,
+      useToken: method.path !== AUTHENTICATE.path,
+      metadata: undefined,
+      onAttempt: undefined,
+    };
+  }
+
+  private intercept<Res>(spec: UnarySpec<Res>, request: object): Promise<Res> {
+    const { interceptors } = this.parts;
+    const call = this.interceptedCall(spec.method, request) as EtcdCall;
+    const seesAttempts = this.seesAttempts;
+    const perform = (): Promise<Res> =>
+      this.start({
+        ...spec,
+        metadata: call.metadata,
+        onAttempt:
+          seesAttempts.length === 0 ? undefined : (number, endpoint) => attempt(seesAttempts, call, number, endpoint),
+      });
+    const from = (index: number): Promise<unknown> => {
+      const interceptor = interceptors[index];
+      if (interceptor === undefined) return perform();
+      return interceptor.unary === undefined
+        ? from(index + 1)
+        : interceptor.unary(
+            call,
+            once(() => from(index + 1)),
+          );
+    };
+    return from(0) as Promise<Res>;
+  }
+
+  private interceptedCall(method: MethodInfo, request: object | undefined): EtcdCall | undefined {
+    if (this.parts.interceptors.length === 0) return undefined;
+    return { client: this.parts.options.name, method, metadata: new Map(), request };
+  }
+
+  private async authenticate(name: string, password: string): Promise<string> {
+    const { token } = await this.unary(AUTHENTICATE, { name, password });
+    return token;
+  }
+
+  private closedError(method: MethodInfo, { effect }: { readonly effect?: string | undefined }): EtcdClosedError {
+    const isWrite = (effect ?? method.effect) === 'write';
+    return new EtcdClosedError({ method: method.label, outcome: isWrite ? 'not-applied' : undefined });
+  }
+}
+
+/** The method's constant in `methods.ts` ties the path to the types. */
+function codecFor<Req extends object, Res>(method: UnaryMethod<Req, Res> | DuplexMethod<Req, Res>): Codec<Req, Res> {
+  return codecOf(method.path as string) as Codec<Req, Res>;
+}
+
+/** A second `next()` would send a write twice. */
+function once(next: () => Promise<unknown>): () => Promise<unknown> {
+  let called = false;
+  return () => {
+    if (called) throw new Error('an interceptor called next() twice');
+    called = true;
+    return next();
+  };
+}
+
+function observe(interceptors: readonly EtcdInterceptor[], call: EtcdCall): StreamSpec<object, object>['observer'] {
+  const observers = interceptors.flatMap((interceptor) => interceptor.stream?.(call) ?? []);
+  if (observers.length === 0) return undefined;
+  return {
+    sent: () => observers.forEach((observer) => observer.sent?.()),
+    received: () => observers.forEach((observer) => observer.received?.()),
+    ended: (error) => observers.forEach((observer) => observer.ended?.(error)),
+  };
+}
+
+function attempt(
+  interceptors: readonly EtcdInterceptor[],
+  call: EtcdCall,
+  number: number,
+  endpoint: string,
+): (error: EtcdError | undefined) => void {
+  const ends = interceptors.flatMap((interceptor) => interceptor.attempt?.(call, { number, endpoint }) ?? []);
+  return (error) => ends.forEach((end) => end(error));
+}

@@ -1,0 +1,165 @@
+/** The endpoints of a client: which one serves the next call, and who waits until one can. */
+import { parseEndpoint, type Endpoint } from '../endpoint.js';
+import type { EndpointFailure } from '../errors.js';
+import { EndpointConnection, type EndpointContext, type EndpointState } from './endpoint-connection.js';
+
+/** Told when an endpoint can be used. */
+type Waiter = () => void;
+
+/** One endpoint as `client.status()` and health checks show it. */
+export interface EndpointStatus {
+  readonly endpoint: string;
+  readonly state: EndpointState['name'];
+  /** Why it cannot be used, when it cannot. */
+  readonly reason: string | undefined;
+}
+
+/** What the endpoints need, beside what they tell themselves of. */
+export type EndpointsContext = Omit<EndpointContext, 'onState'> & {
+  /** Told of each change of one endpoint's state. */
+  readonly onChange?: (endpoint: string, state: EndpointState) => void;
+};
+
+/** All endpoints of a client. */
+export class Endpoints {
+  private connections: readonly EndpointConnection[] = [];
+  private readonly others = new Map<string, EndpointConnection>();
+  private readonly waiters = new Set<Waiter>();
+  private turn = 0;
+  private awake = false;
+  private closed = false;
+
+  constructor(
+    endpoints: readonly Endpoint[],
+    private readonly context: EndpointsContext,
+  ) {
+    this.replace(endpoints);
+  }
+
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
+  /** How many endpoints there are. */
+  get count(): number {
+    return this.connections.length;
+  }
+
+  /** The endpoints' texts, in the order they were given. */
+  list(): readonly string[] {
+    return this.connections.map(({ endpoint }) => endpoint.text);
+  }
+
+  status(): readonly EndpointStatus[] {
+    return this.connections.map(({ endpoint, state, failure }) => ({
+      endpoint: endpoint.text,
+      state: state.name,
+      reason: failure?.reason,
+    }));
+  }
+
+  /** Why each endpoint that cannot be used cannot be used. */
+  failures(): readonly EndpointFailure[] {
+    return this.connections.flatMap(({ failure }) => failure ?? []);
+  }
+
+  /**
+   * The connection to this endpoint, for a call that is for it alone. One that is not of the list is kept beside it, so
+   * that the next such call finds it connected.
+   *
+   * @throws {EtcdConfigError} when the text is no endpoint.
+   */
+  at(text: string): EndpointConnection {
+    const known = this.connections.find(({ endpoint }) => endpoint.text === text) ?? this.others.get(text);
+    if (known !== undefined) return known;
+    const opened = this.open(parseEndpoint(text, 'endpoint'));
+    this.others.set(text, opened);
+    return opened;
+  }
+
+  /**
+   * The reasons why waiting cannot help: every endpoint (or the one that is asked for) failed by what only a change of
+   * the configuration can mend. `undefined` when there is hope.
+   */
+  hopeless(pinned: string | undefined): readonly EndpointFailure[] | undefined {
+    const asked = pinned === undefined ? this.connections : [this.at(pinned)];
+    if (!asked.every((connection) => connection.isMisconfigured)) return undefined;
+    return asked.flatMap(({ failure }) => failure ?? []);
+  }
+
+  /** Starts to connect to every endpoint that was not tried yet. */
+  wake(): void {
+    this.awake = true;
+    for (const connection of this.connections) connection.wake();
+  }
+
+  /**
+   * The next endpoint in turn: a healthy one, else one that is at least connected. `avoid` is taken only when there is no
+   * other of its kind.
+   */
+  pick(avoid?: EndpointConnection): EndpointConnection | undefined {
+    if (!this.awake) this.wake();
+    return this.next('ready', avoid) ?? this.next('sick', avoid);
+  }
+
+  /** Calls `waiter` once, as soon as an endpoint changes in a way that makes another `pick` worthwhile. */
+  wait(waiter: Waiter): () => void {
+    this.waiters.add(waiter);
+    return () => this.waiters.delete(waiter);
+  }
+
+  /** Whether any healthy endpoint other than `connection` could take over a call. */
+  hasAlternative(connection: EndpointConnection): boolean {
+    return this.connections.some((other) => other !== connection && other.state.name === 'ready');
+  }
+
+  /** Takes a new list. Endpoints that stay keep their connections; calls on those that go are the callers' to retry. */
+  replace(endpoints: readonly Endpoint[]): void {
+    const kept = new Map(this.connections.map((connection) => [connection.endpoint.text, connection]));
+    const next = endpoints.map((endpoint) => {
+      const known = kept.get(endpoint.text);
+      kept.delete(endpoint.text);
+      return known ?? this.open(endpoint);
+    });
+    this.connections = next;
+    for (const gone of kept.values()) gone.close();
+    if (this.awake) this.wake();
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const connection of [...this.connections, ...this.others.values()]) connection.close();
+    this.waiters.clear();
+  }
+
+  private open(endpoint: Endpoint): EndpointConnection {
+    return new EndpointConnection(endpoint, {
+      ...this.context,
+      onState: (connection, state) => {
+        this.context.onChange?.(connection.endpoint.text, state);
+        this.wakeWaiters();
+      },
+    });
+  }
+
+  private next(state: 'ready' | 'sick', avoid: EndpointConnection | undefined): EndpointConnection | undefined {
+    const count = this.connections.length;
+    let fallback: EndpointConnection | undefined;
+    for (let step = 0; step < count; step++) {
+      const connection = this.connections[(this.turn + step) % count];
+      if (connection?.state.name !== state) continue;
+      if (connection !== avoid) {
+        this.turn = (this.turn + step + 1) % count;
+        return connection;
+      }
+      fallback = connection;
+    }
+    return fallback;
+  }
+
+  private wakeWaiters(): void {
+    const woken = [...this.waiters];
+    this.waiters.clear();
+    for (const waiter of woken) waiter();
+  }
+}

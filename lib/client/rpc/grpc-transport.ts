@@ -1,0 +1,202 @@
+/** The transport over grpc-js: the only file, beside the codec, that knows it. One channel is one connection attempt. */
+import {
+  Channel,
+  connectivityState,
+  credentials,
+  Metadata,
+  status as grpcStatus,
+  type ChannelCredentials,
+  type ChannelOptions,
+} from '@grpc/grpc-js';
+import type { Endpoint } from '../endpoint.js';
+import type { ResolvedOptions } from '../options.js';
+import { connectFailure, isConfigurationFault } from './connect-failure.js';
+import { readTlsFiles } from './tls-files.js';
+import type {
+  Connect,
+  Headers,
+  RpcStatus,
+  StreamListener,
+  Transport,
+  TransportEvents,
+  TransportStream,
+} from './transport.js';
+
+type GrpcCall = ReturnType<Channel['createCall']>;
+
+const NO_MESSAGE_CONTEXT = {};
+/** The channel is thrown away at its first failure, so its own waits must never come to an end (with 20 % jitter, below 2^31). */
+const NEVER_MS = 2 ** 30;
+
+/** Makes the connector of a client: it reads certificates anew for each connection, so that replaced files are used. */
+export function grpcConnector(options: ResolvedOptions, userAgent: string): Connect {
+  return (endpoint, events) =>
+    new GrpcTransport(
+      endpoint,
+      channelCredentials(endpoint, options),
+      channelOptions(endpoint, options, userAgent),
+      events,
+    );
+}
+
+function channelCredentials(endpoint: Endpoint, { tls }: ResolvedOptions): ChannelCredentials {
+  const secure = endpoint.security === 'tls' || (endpoint.security === 'as-configured' && tls !== undefined);
+  if (!secure) return credentials.createInsecure();
+  const { ca, cert, key } = readTlsFiles(tls ?? {});
+  return credentials.createSsl(ca, key, cert);
+}
+
+function channelOptions(endpoint: Endpoint, options: ResolvedOptions, userAgent: string): ChannelOptions {
+  const serverName = options.tls?.serverName;
+  return {
+    'grpc.default_authority': endpoint.authority,
+    ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
+    'grpc.primary_user_agent': userAgent,
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.enable_retries': 0,
+    'grpc.enable_channelz': 0,
+    'grpc.enable_http_proxy': 0,
+    'grpc.service_config_disable_resolution': 1,
+    'grpc.initial_reconnect_backoff_ms': NEVER_MS,
+    'grpc.max_reconnect_backoff_ms': NEVER_MS,
+    'grpc.client_idle_timeout_ms': NEVER_MS,
+    'grpc.keepalive_time_ms': options.keepAliveTimeMs,
+    'grpc.keepalive_timeout_ms': options.keepAliveTimeoutMs,
+    'grpc.keepalive_permit_without_calls': 0,
+    'grpc.max_receive_message_length': options.maxResponseBytes,
+    'grpc.max_send_message_length': -1,
+  };
+}
+
+class GrpcTransport implements Transport {
+  private readonly channel: Channel;
+  private readonly prepared = new WeakMap<Headers, Metadata>();
+  private phase: 'connecting' | 'ready' | 'spent' = 'connecting';
+
+  constructor(
+    endpoint: Endpoint,
+    channelCredentials: ChannelCredentials,
+    options: ChannelOptions,
+    private readonly events: TransportEvents,
+  ) {
+    this.channel = new Channel(endpoint.address, channelCredentials, options);
+    this.follow(this.channel.getConnectivityState(true));
+  }
+
+  unary(
+    path: string,
+    headers: Headers,
+    message: Uint8Array,
+    done: (status: RpcStatus, message: Uint8Array | undefined) => void,
+  ): () => void {
+    const call = this.channel.createCall(path, Infinity, null, null, null);
+    let answer: Uint8Array | undefined;
+    call.start(this.metadata(headers), {
+      onReceiveMetadata: ignore,
+      onReceiveMessage: (bytes: Uint8Array) => (answer = bytes),
+      onReceiveStatus: (status) => done(status, answer),
+    });
+    call.startRead();
+    call.sendMessageWithContext(NO_MESSAGE_CONTEXT, asBuffer(message));
+    call.halfClose();
+    return () => call.cancelWithStatus(grpcStatus.CANCELLED, 'cancelled by the client');
+  }
+
+  duplex(path: string, headers: Headers, listener: StreamListener): TransportStream {
+    const call = this.channel.createCall(path, Infinity, null, null, null);
+    call.start(this.metadata(headers), {
+      onReceiveMetadata: ignore,
+      onReceiveMessage: (bytes: Uint8Array | null) => {
+        if (bytes !== null) listener.onMessage(bytes);
+      },
+      onReceiveStatus: (status) => listener.onStatus(status),
+    });
+    return new GrpcStream(call);
+  }
+
+  close(): void {
+    this.phase = 'spent';
+    this.channel.close();
+  }
+
+  private metadata(headers: Headers): Metadata {
+    let metadata = this.prepared.get(headers);
+    if (metadata === undefined) {
+      metadata = new Metadata();
+      for (const [key, value] of headers) metadata.set(key, value);
+      this.prepared.set(headers, metadata);
+    }
+    return metadata;
+  }
+
+  private follow(state: connectivityState): void {
+    switch (state) {
+      case connectivityState.READY:
+        this.phase = 'ready';
+        this.events.onReady();
+        break;
+      case connectivityState.TRANSIENT_FAILURE:
+        return this.reportFailure();
+      case connectivityState.IDLE:
+        if (this.phase === 'ready') return this.fail('the connection was closed');
+        break;
+      case connectivityState.CONNECTING:
+        if (this.phase === 'ready') return this.fail('the connection was lost');
+        break;
+      case connectivityState.SHUTDOWN:
+        return;
+    }
+    if (this.isSpent()) return;
+    this.channel.watchConnectivityState(state, Infinity, () => {
+      if (!this.isSpent()) this.follow(this.channel.getConnectivityState(false));
+    });
+  }
+
+  private isSpent(): boolean {
+    return this.phase === 'spent';
+  }
+
+  /** grpc-js tells why it could not connect only to a call, so one is made that ends at once. */
+  private reportFailure(): void {
+    const call = this.channel.createCall('/', Infinity, null, null, null);
+    call.start(new Metadata(), {
+      onReceiveMetadata: ignore,
+      onReceiveMessage: ignore,
+      onReceiveStatus: ({ details }) => this.fail(connectFailure(details)),
+    });
+  }
+
+  private fail(reason: string): void {
+    if (this.phase === 'spent') return;
+    this.close();
+    this.events.onDown(reason, isConfigurationFault(reason));
+  }
+}
+
+class GrpcStream implements TransportStream {
+  constructor(private readonly call: GrpcCall) {}
+
+  send(message: Uint8Array): void {
+    this.call.sendMessageWithContext(NO_MESSAGE_CONTEXT, asBuffer(message));
+  }
+
+  read(): void {
+    this.call.startRead();
+  }
+
+  halfClose(): void {
+    this.call.halfClose();
+  }
+
+  cancel(): void {
+    this.call.cancelWithStatus(grpcStatus.CANCELLED, 'cancelled by the client');
+  }
+}
+
+function ignore(): void {
+  // Nothing of the answer's head or body is needed here.
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
