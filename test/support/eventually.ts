@@ -15,7 +15,10 @@ export interface EventuallyOptions {
  *
  * @throws {Error} after `timeoutMs`, with the last value or the last error as its reason.
  */
-export async function eventually<T>(look: () => T | Promise<T>, options: EventuallyOptions = {}): Promise<T> {
+export async function eventually<T>(
+  look: () => T | Promise<T>,
+  options: EventuallyOptions = {},
+): Promise<NonNullable<T>> {
   const { what = 'the condition', timeoutMs = 10_000, everyMs = 20 } = options;
   const giveUpAt = performance.now() + timeoutMs;
   for (;;) {

@@ -71,7 +71,10 @@ export async function waitForExit(process: GuardedProcess): Promise<Exit> {
  * @returns to be called once the folder has been removed in the ordinary way.
  */
 export function guardFolder(folder: string): () => void {
-  const child = spawn('sh', ['-c', FOLDER_GUARD, 'sh', folder], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  const child = spawn('sh', ['-c', FOLDER_GUARD, 'sh', folder], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
   child.on('error', () => undefined);
   child.stdin.on('error', () => undefined);
   unref(child);

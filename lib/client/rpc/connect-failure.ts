@@ -5,13 +5,20 @@ export function connectFailure(details: string): string {
   const parts = /Last error: ([\s\S]*?)\.? Resolution note:\s*([\s\S]*)$/.exec(details);
   if (parts === null) return details;
   const [, error = '', note = ''] = parts;
-  const cause = error === 'null' || error === '' ? note.trim() || details : error.replace(/^Error: /, '');
+  const cause = error === 'null' || error === '' ? note.trim() || details : readable(error);
   return `${cause}${hint(cause)}`;
+}
+
+/** Without the time grpc-js adds, and with the words of an OpenSSL error instead of its numbers and source lines. */
+function readable(error: string): string {
+  const text = error.replace(/\s*\(\d{4}-\d\d-\d\dT[^)]*\)\s*$/, '').replace(/^Error: /, '').trim();
+  const openssl = /error:[0-9A-F]+:([^:]*):[^:]*:([^:]*):/.exec(text);
+  return openssl === null ? text : `${openssl[1] ?? 'TLS'}: ${openssl[2] ?? text}`;
 }
 
 /** OpenSSL's and Node.js's words for certificates that do not fit and for talking TLS to a port that does not. */
 const TLS_FAULT =
-  /certificate|self.signed|altnames|unable to (?:verify|get)|wrong version number|packet length too long|EPROTO|alert |SSL routines|not signed|PEM/i;
+  /certificate|self.signed|altnames|unable to (?:verify|get)|wrong version number|packet length too long|EPROTO|alert |SSL routines|not signed|PEM|before secure TLS connection/i;
 
 /** Whether only a change of certificates, names or schemes can mend it. */
 export function isConfigurationFault(reason: string): boolean {
@@ -19,8 +26,6 @@ export function isConfigurationFault(reason: string): boolean {
 }
 
 function hint(cause: string): string {
-  if (/wrong version number|packet length too long/i.test(cause)) {
-    return ' (the endpoint answered without TLS: is it http:// ?)';
-  }
-  return '';
+  const looksPlain = /wrong version number|packet length too long|before secure TLS connection/i.test(cause);
+  return looksPlain ? ' (does the endpoint speak TLS?)' : '';
 }

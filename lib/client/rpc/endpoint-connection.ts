@@ -72,6 +72,8 @@ export interface PendingCall {
 }
 
 const FIRST_RECONNECT_MS = 100;
+/** A handshake can also break because a member restarts or a certificate is being replaced: it has to fail twice. */
+const SURE_AFTER_ATTEMPTS = 2;
 const FIRST_PROBE_MS = 250;
 const MAX_PROBE_PAUSE_MS = 2_000;
 /** Silence after which an endpoint with calls in flight is set aside and probed. */
@@ -206,13 +208,14 @@ export class EndpointConnection {
   private onDown(attempt: number, reason: string, misconfigured: boolean): void {
     if (this.current.name === 'closed' || this.current.name === 'backoff') return;
     const next = this.current.name === 'connecting' ? attempt + 1 : 1;
+    const sure = misconfigured && attempt >= SURE_AFTER_ATTEMPTS;
     this.clearTimers();
     this.transport?.close();
     this.transport = undefined;
     const limits = { firstMs: FIRST_RECONNECT_MS, maxMs: this.context.maxReconnectDelayMs };
     const delayMs = backoffMs(next, limits, this.context.random);
     this.cancelTimer = this.context.clock.after(delayMs, () => this.connect(next, reason), 'background');
-    this.enter({ name: 'backoff', attempt: next, reason, misconfigured, delayMs });
+    this.enter({ name: 'backoff', attempt: next, reason, misconfigured: sure, delayMs });
   }
 
   private track(pending: PendingCall): void {

@@ -8,7 +8,10 @@ import {
   type ChannelCredentials,
   type ChannelOptions,
 } from '@grpc/grpc-js';
+import { isIP } from 'node:net';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import type { Endpoint } from '../endpoint.js';
+import { EtcdConfigError } from '../errors.js';
 import type { ResolvedOptions } from '../options.js';
 import { connectFailure, isConfigurationFault } from './connect-failure.js';
 import { readTlsFiles } from './tls-files.js';
@@ -25,8 +28,9 @@ import type {
 type GrpcCall = ReturnType<Channel['createCall']>;
 
 const NO_MESSAGE_CONTEXT = {};
-/** The channel is thrown away at its first failure, so its own waits must never come to an end (with 20 % jitter, below 2^31). */
-const NEVER_MS = 2 ** 30;
+const CANCELLED_TEXT = 'cancelled by the client';
+/** The channel is thrown away at its first failure, so its own waits must be longer than anything lives. */
+const NEVER_MS = 86_400_000;
 
 /** Makes the connector of a client: it reads certificates anew for each connection, so that replaced files are used. */
 export function grpcConnector(options: ResolvedOptions, userAgent: string): Connect {
@@ -43,11 +47,31 @@ function channelCredentials(endpoint: Endpoint, { tls }: ResolvedOptions): Chann
   const secure = endpoint.security === 'tls' || (endpoint.security === 'as-configured' && tls !== undefined);
   if (!secure) return credentials.createInsecure();
   const { ca, cert, key } = readTlsFiles(tls ?? {});
-  return credentials.createSsl(ca, key, cert);
+  const host = hostOf(endpoint);
+  const verify = isIP(host) === 0 ? {} : { checkServerIdentity: checkAddress(tls?.serverName ?? host) };
+  try {
+    return credentials.createSsl(ca, key, cert, verify);
+  } catch (error) {
+    throw new EtcdConfigError('tls', `cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** With an address for a host the name in the handshake is only a stand-in; the certificate is held against the address. */
+function checkAddress(expected: string): (name: string, certificate: PeerCertificate) => Error | undefined {
+  return (_name, certificate) => checkServerIdentity(expected, certificate);
+}
+
+function hostOf({ authority }: Endpoint): string {
+  return authority.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+}
+
+/** TLS does not allow an address as the name in the handshake (RFC 6066, section 3), and Node.js warns of it aloud. */
+function handshakeName(endpoint: Endpoint, serverName: string | undefined): string | undefined {
+  return serverName ?? (isIP(hostOf(endpoint)) === 0 ? undefined : 'localhost');
 }
 
 function channelOptions(endpoint: Endpoint, options: ResolvedOptions, userAgent: string): ChannelOptions {
-  const serverName = options.tls?.serverName;
+  const serverName = handshakeName(endpoint, options.tls?.serverName);
   return {
     'grpc.default_authority': endpoint.authority,
     ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
@@ -91,15 +115,21 @@ class GrpcTransport implements Transport {
   ): () => void {
     const call = this.channel.createCall(path, Infinity, null, null, null);
     let answer: Uint8Array | undefined;
+    let cancelled = false;
     call.start(this.metadata(headers), {
       onReceiveMetadata: ignore,
       onReceiveMessage: (bytes: Uint8Array) => (answer = bytes),
-      onReceiveStatus: (status) => done(status, answer),
+      onReceiveStatus: (status) => {
+        if (!cancelled) done(status, answer);
+      },
     });
     call.startRead();
     call.sendMessageWithContext(NO_MESSAGE_CONTEXT, asBuffer(message));
     call.halfClose();
-    return () => call.cancelWithStatus(grpcStatus.CANCELLED, 'cancelled by the client');
+    return () => {
+      cancelled = true;
+      call.cancelWithStatus(grpcStatus.CANCELLED, CANCELLED_TEXT);
+    };
   }
 
   duplex(path: string, headers: Headers, listener: StreamListener): TransportStream {
@@ -189,7 +219,7 @@ class GrpcStream implements TransportStream {
   }
 
   cancel(): void {
-    this.call.cancelWithStatus(grpcStatus.CANCELLED, 'cancelled by the client');
+    this.call.cancelWithStatus(grpcStatus.CANCELLED, CANCELLED_TEXT);
   }
 }
 

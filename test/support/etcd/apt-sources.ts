@@ -10,14 +10,14 @@ export interface AptSource {
 }
 
 /** What to ask `apt-get indextargets` for, in the order {@link parseIndexTargets} reads it. */
-export const INDEX_TARGETS_FORMAT = '$(SITE)|$(RELEASE)|$(COMPONENT)|$(SIGNED_BY)';
+export const INDEX_TARGETS_FORMAT = '$(SITE)|$(RELEASE)|$(COMPONENT)';
 
-/** Reads the lists that the machine has downloaded; empty where `apt-get update` was never run. */
+/** Reads the lists that the machine has downloaded; empty where `apt-get update` was never run. They name no keys. */
 export function parseIndexTargets(output: string): AptSource[] {
   return linesOf(output).flatMap((line) => {
-    const [uri = '', suite = '', component = '', signedBy = ''] = line.split('|');
+    const [uri = '', suite = '', component = ''] = line.split('|');
     if (uri === '' || suite === '') return [];
-    return [{ uri, suite, components: [component], signedBy: signedBy.trim() || undefined }];
+    return [{ uri, suite, components: [component], signedBy: undefined }];
   });
 }
 
@@ -48,6 +48,12 @@ export function parseDeb822(text: string): AptSource[] {
         })),
       ),
     );
+}
+
+/** @returns the sources with the keys that the machine's files give for the same archive. */
+export function withKeys(sources: readonly AptSource[], fromFiles: readonly AptSource[]): AptSource[] {
+  const keys = new Map(fromFiles.map((source) => [placeOf(source), source.signedBy]));
+  return sources.map((source) => ({ ...source, signedBy: source.signedBy ?? keys.get(placeOf(source)) }));
 }
 
 /** The distribution that runs here. */
@@ -102,9 +108,10 @@ export function isMainArchive({ uri, suite, components }: AptSource, { id, coden
 }
 
 function unique(sources: readonly AptSource[]): AptSource[] {
-  const byPlace = new Map(sources.map((source) => [`${source.uri.replace(/\/$/, '')} ${source.suite}`, source]));
-  return [...byPlace.values()];
+  return [...new Map(sources.map((source) => [placeOf(source), source])).values()];
 }
+
+const placeOf = ({ uri, suite }: AptSource): string => `${uri.replace(/\/$/, '')} ${suite}`;
 
 /** A field goes on over lines that begin with a space; names are case-insensitive. */
 function fieldsOf(paragraph: string): Map<string, string> {

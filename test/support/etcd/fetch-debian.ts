@@ -3,7 +3,7 @@
  * in a temporary folder of ours, verifies signatures as always, and the packages are unpacked, not installed.
  */
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -14,12 +14,14 @@ import {
   parseIndexTargets,
   parseOsRelease,
   parseSourcesList,
+  withKeys,
   type AptSource,
 } from './apt-sources.js';
 import { inspect } from './binaries.js';
-import { publish, stagingFolder } from './cache.js';
+import { cachedVersions, publish, stagingFolder } from './cache.js';
 import { run } from './run.js';
-import { type Search } from './search.js';
+import { giveUp, textOf, type Search } from './search.js';
+import { temporaryFolder } from './temporary-folder.js';
 import { matches, upstreamVersion } from './version.js';
 
 const SERVER = 'etcd-server';
@@ -40,8 +42,7 @@ export async function fetchFromDebian(search: Search): Promise<string | undefine
   const own = sources.find((source) => isMainArchive(source, distribution));
   for (const archive of archives) {
     const version = await fetchFrom(archive, own, search).catch((error: unknown) => {
-      search.tried.push(`packages of ${archive.suite} at ${archive.uri}: ${String(error)}`);
-      return undefined;
+      return giveUp(search, `packages of ${archive.suite} at ${archive.uri}: ${textOf(error)}`);
     });
     if (version !== undefined) return version;
   }
@@ -51,8 +52,8 @@ export async function fetchFromDebian(search: Search): Promise<string | undefine
 /** Asks apt for the archives it has lists of, and where it has none, reads the files it would read. */
 async function machineSources(): Promise<AptSource[]> {
   const output = await run('apt-get', ['indextargets', '--format', INDEX_TARGETS_FORMAT, 'Created-By: Packages']);
-  const listed = parseIndexTargets(output);
-  return listed.length > 0 ? listed : sourcesFromFiles();
+  const [listed, fromFiles] = [parseIndexTargets(output), await sourcesFromFiles()];
+  return listed.length > 0 ? withKeys(listed, fromFiles) : fromFiles;
 }
 
 async function sourcesFromFiles(): Promise<AptSource[]> {
@@ -78,9 +79,11 @@ async function fetchFrom(archive: AptSource, own: AptSource | undefined, search:
       search.tried.push(`packages of ${archive.suite} at ${archive.uri}: ${offered.join(', ') || `no ${SERVER}`}`);
       return undefined;
     }
-    search.log(`Fetching etcd ${upstreamVersion(packaged)} from ${archive.suite}`);
+    const version = upstreamVersion(packaged);
+    if ((await cachedVersions(search.cacheFolder)).includes(version)) return version;
+    search.log(`Fetching etcd ${version} from ${archive.suite}`);
     await apt.download([`${SERVER}=${packaged}`, `${CLIENT}=${packaged}`]);
-    return unpackIntoCache(folder, upstreamVersion(packaged), search);
+    return unpackIntoCache(folder, version, search);
   });
 }
 
@@ -158,7 +161,9 @@ async function updatedApt(folder: string, archive: AptSource): Promise<Apt> {
 /** @returns the path of the configuration with which apt uses this folder and archive only. */
 async function writeAptFolder(folder: string, archive: AptSource): Promise<string> {
   const at = (...names: string[]): string => join(folder, ...names);
-  await Promise.all(['lists/partial', 'cache/archives/partial', 'sources'].map((name) => mkdir(at(name), { recursive: true })));
+  await Promise.all(
+    ['lists/partial', 'cache/archives/partial', 'sources'].map((name) => mkdir(at(name), { recursive: true })),
+  );
   await writeFile(at('status'), '');
   await writeFile(at('sources', 'etcd.sources'), await sourceParagraph(archive));
   await writeFile(
@@ -203,12 +208,11 @@ async function machineSettings(): Promise<string> {
 }
 
 async function inTemporaryFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'nest-etcd-packages-'));
-  await chmod(folder, 0o755); // apt gives up root for the user _apt, who has to get in
+  const folder = await temporaryFolder(tmpdir());
+  await chmod(folder.path, 0o755); // apt gives up root for the user _apt, who has to get in
   try {
-    return await work(folder);
+    return await work(folder.path);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await folder.remove();
   }
 }
-

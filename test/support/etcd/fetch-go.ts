@@ -1,11 +1,12 @@
 /** Builds etcd from its Go modules, where a Go toolchain is installed: the only way to releases no package has. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from './binaries.js';
-import { publish, stagingFolder } from './cache.js';
+import { cachedVersions, publish, stagingFolder } from './cache.js';
 import { run } from './run.js';
-import { type Search } from './search.js';
+import { giveUp, textOf, type Search } from './search.js';
+import { temporaryFolder } from './temporary-folder.js';
 import { isRelease, newestMatch } from './version.js';
 
 const SERVER = 'go.etcd.io/etcd/server/v3';
@@ -15,20 +16,20 @@ const BUILD_TIMEOUT_MS = 15 * 60_000;
 
 /** @returns the release that is in the cache now; `undefined` when it could not be built. */
 export async function fetchFromGo(search: Search): Promise<string | undefined> {
-  const folder = await mkdtemp(join(tmpdir(), 'nest-etcd-build-'));
+  const folder = await temporaryFolder(tmpdir());
   try {
-    return await build(folder, search);
+    return await build(folder.path, search);
   } catch (error) {
-    search.tried.push(`Go module ${SERVER}: ${error instanceof Error ? error.message : String(error)}`);
-    return undefined;
+    return giveUp(search, `Go module ${SERVER}: ${textOf(error)}`);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await folder.remove();
   }
 }
 
 async function build(folder: string, search: Search): Promise<string> {
   await writeFile(join(folder, 'go.mod'), 'module build\n\ngo 1.21\n');
   const version = await chooseVersion(folder, search.wanted);
+  if ((await cachedVersions(search.cacheFolder)).includes(version)) return version;
   search.log(`Building etcd ${version} with Go; this takes a minute or two`);
   await writeFile(
     join(folder, 'go.mod'),

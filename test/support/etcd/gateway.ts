@@ -7,6 +7,7 @@ import { ask, open, type CallerIdentity } from './http.js';
 
 const EVERY_KEY = Buffer.from([0]);
 const HISTORY_TIMEOUT_MS = 60_000;
+const STALE_TOKEN = /invalid auth token|revision of auth store is old|user name is empty/;
 
 /** A request that the gateway refused. */
 export class GatewayError extends Error {
@@ -194,7 +195,7 @@ export class Gateway {
   }
 
   private isStaleToken(error: unknown): boolean {
-    return this.token !== undefined && error instanceof GatewayError && /invalid auth token|old/.test(error.message);
+    return this.token !== undefined && error instanceof GatewayError && STALE_TOKEN.test(error.message);
   }
 
   private async range(body: Json): Promise<StoredKey[]> {
@@ -263,7 +264,8 @@ const listOf = (value: unknown): Json[] => (value ?? []) as Json[];
 
 const base64 = (data: string | Buffer): string => Buffer.from(data).toString('base64');
 
-function rangeOf(prefix: string | Buffer): Json {
+/** @returns the fields `key` and `range_end` for all keys that start with `prefix`; the empty one means all keys. */
+export function rangeOf(prefix: string | Buffer): Json {
   const start = Buffer.from(prefix);
   if (start.length === 0) return { key: base64(EVERY_KEY), range_end: base64(EVERY_KEY) };
   return { key: base64(start), range_end: base64(prefixEnd(start)) };

@@ -17,7 +17,7 @@ export function run(command: string, args: readonly string[], options: RunOption
       [...args],
       { cwd, env, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 64 * 1024 * 1024 },
       (error, stdout, stderr) => {
-        if (error) reject(new Error(`${command} ${args[0] ?? ''}: ${lastWords(stderr, stdout) || error.message}`));
+        if (error) reject(new Error(`${[command, ...args].join(' ')}: ${lastWords(stderr, stdout) || error.message}`));
         else resolve(stdout);
       },
     );

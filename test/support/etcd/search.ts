@@ -8,3 +8,11 @@ export interface Search {
   /** For the person who has to find out why nothing was found; one line for each place. */
   readonly tried: string[];
 }
+
+/** Notes why one place has nothing, and tells it at once: what comes next may take long. */
+export function giveUp(search: Search, reason: string): undefined {
+  search.tried.push(reason);
+  search.log(reason);
+}
+
+export const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -12,9 +12,9 @@ export interface TemporaryFolder {
   remove(): Promise<void>;
 }
 
-/** In memory where the machine has such a place: a disk's fsync would set the pace of every test. */
-export async function temporaryFolder(): Promise<TemporaryFolder> {
-  const path = await mkdtemp(join(isWritable(MEMORY) ? MEMORY : tmpdir(), 'nest-etcd-'));
+/** @param parent by default in memory where there is such a place: a disk's fsync would set the pace of every test. */
+export async function temporaryFolder(parent = isWritable(MEMORY) ? MEMORY : tmpdir()): Promise<TemporaryFolder> {
+  const path = await mkdtemp(join(parent, 'nest-etcd-'));
   const release = guardFolder(path);
   return {
     path,
