@@ -2,15 +2,25 @@
 import { systemClock } from './clock.js';
 import { EtcdKv } from './kv/kv.js';
 import { EtcdMaintenance } from './maintenance/maintenance.js';
-import { requireTimeout, resolveOptions, type EtcdConnectionOptions, type ResolvedOptions } from './options.js';
+import {
+  refusePlaintextWithTls,
+  requireTimeout,
+  resolveEndpoints,
+  resolveOptions,
+  type EtcdConnectionOptions,
+  type ResolvedOptions,
+} from './options.js';
 import { Calls } from './rpc/calls.js';
 import { Endpoints, type EndpointStatus } from './rpc/endpoints.js';
 import { grpcConnector } from './rpc/grpc-transport.js';
 import { CallHeaders } from './rpc/headers.js';
 import type { EtcdInterceptor } from './rpc/interceptor.js';
+import { MemberSync } from './rpc/member-sync.js';
+import { rejectOldMembers } from './rpc/old-cluster.js';
 import { linearizableProbe } from './rpc/probe.js';
 import type { CallOptions } from './rpc/rpc.js';
 import { waitUntilReady } from './rpc/ready.js';
+import { StatusFeed, type EtcdClientEvent } from './rpc/status-feed.js';
 
 /** What a client is made of. Only `endpoints` is needed. */
 export interface EtcdClientOptions extends EtcdConnectionOptions {
@@ -59,6 +69,8 @@ export class EtcdClient {
   private readonly options: ResolvedOptions;
   private readonly connections: Endpoints;
   private readonly calls: Calls;
+  private readonly feed = new StatusFeed();
+  private readonly memberSync: MemberSync;
   private closing: Promise<void> | undefined;
 
   /** @throws {EtcdConfigError} when an option is missing, contradictory or out of range. */
@@ -73,9 +85,20 @@ export class EtcdClient {
       maxReconnectDelayMs,
       connect: grpcConnector(this.options, USER_AGENT),
       probe: linearizableProbe(headers),
+      onChange: (endpoint, { name: state }, reason) => this.feed.publish({ type: 'endpoint', endpoint, state, reason }),
     });
     const interceptors = options.interceptors ?? [];
     this.calls = new Calls({ ...time, headers, interceptors, options: this.options, endpoints: this.connections });
+    this.memberSync = new MemberSync({
+      ...time,
+      connectTimeoutMs,
+      rpc: this.calls,
+      endpoints: this.connections,
+      tls: this.options.tls,
+      onSynced: (list) => this.feed.publish({ type: 'endpoints', endpoints: list }),
+      onFailed: (error) => this.feed.publish({ type: 'sync-failed', error }),
+    });
+    if (this.options.autoSyncIntervalMs > 0) this.memberSync.start(this.options.autoSyncIntervalMs);
     this.kv = new EtcdKv(this.calls, this.options, time);
     this.maintenance = new EtcdMaintenance(this.calls);
   }
@@ -105,15 +128,54 @@ export class EtcdClient {
   }
 
   /**
+   * What happens to the client from now on: endpoints that come and go, changes of their list. Reading is optional; a
+   * reader that falls 1,000 events behind loses the oldest.
+   *
+   * @example
+   * for await (const event of etcd.status()) {
+   *   if (event.type === 'endpoint' && event.state === 'backoff') log.warn(`${event.endpoint}: ${event.reason}`);
+   * }
+   */
+  status(): AsyncIterableIterator<EtcdClientEvent, undefined> {
+    return this.feed.read();
+  }
+
+  /**
    * Connects, and resolves once one endpoint can serve. Not needed before calls: they connect by themselves.
    *
    * @throws {EtcdUnavailableError} when no endpoint can be used in time; `endpoints` names each with its reason.
+   * @throws {EtcdUnsupportedError} with `rejectOldCluster`, when a member is older than 3.4.
    * @throws {EtcdAbortedError} when the signal aborts.
    */
-  ready(options: CallOptions = {}): Promise<void> {
-    const timeoutMs =
-      options.timeoutMs === undefined ? this.options.callTimeoutMs : requireTimeout('timeoutMs', options.timeoutMs);
-    return waitUntilReady(this.connections, systemClock, timeoutMs, options.signal);
+  async ready(options: CallOptions = {}): Promise<void> {
+    const { callTimeoutMs, rejectOldCluster } = this.options;
+    const timeoutMs = options.timeoutMs === undefined ? callTimeoutMs : requireTimeout('timeoutMs', options.timeoutMs);
+    await waitUntilReady(this.connections, systemClock, timeoutMs, options.signal);
+    if (rejectOldCluster) await rejectOldMembers(this.calls, this.endpoints, { ...options, timeoutMs });
+  }
+
+  /**
+   * Replaces the endpoints. Those that stay keep their connections; calls on those that go end or are retried.
+   *
+   * @throws {EtcdConfigError} when the list is empty or an endpoint cannot be read; nothing changes then.
+   * @see etcd `clientv3.Client.SetEndpoints`
+   */
+  setEndpoints(endpoints: string | readonly string[]): void {
+    const resolved = resolveEndpoints(endpoints);
+    refusePlaintextWithTls(resolved, this.options.tls);
+    this.connections.replace(resolved);
+    this.feed.publish({ type: 'endpoints', endpoints: this.endpoints });
+  }
+
+  /**
+   * Replaces the endpoints with the client URLs of the started voting members, when at least one of those can be reached.
+   *
+   * @returns the endpoints that are in use now.
+   * @throws {EtcdUnavailableError} when no advertised endpoint can be used; the endpoints stay as they were.
+   * @see etcd `clientv3.Client.Sync`
+   */
+  sync(options: CallOptions = {}): Promise<readonly string[]> {
+    return this.memberSync.sync(options);
   }
 
   /**
@@ -131,8 +193,10 @@ export class EtcdClient {
 
   /** Calls first, since they would see closed connections as failures; then the connections. */
   private shutDown(): Promise<void> {
+    this.memberSync.close();
     this.calls.close();
     this.connections.close();
+    this.feed.close();
     return Promise.resolve();
   }
 }

@@ -22,7 +22,7 @@ export interface ErrorContext {
 }
 
 const OUTCOME_TEXT: Record<WriteOutcome, string> = {
-  'not-applied': 'the write was not applied',
+  'not-applied': 'nothing was applied',
   unknown: 'the write may have been applied, now or later',
 };
 
@@ -267,5 +267,21 @@ export class EtcdConflictError extends EtcdError {
       outcome: 'not-applied',
       ...context,
     });
+  }
+}
+
+/** A value was read as JSON and is none. The message names the key; the value is not repeated, since it may be a secret. */
+export class EtcdInvalidJsonError extends EtcdError {
+  readonly code = 'ETCD_INVALID_JSON';
+
+  /**
+   * @param key the key as text.
+   * @param modRevision the revision at which the value was written.
+   */
+  constructor(
+    readonly key: string,
+    readonly modRevision: number,
+  ) {
+    super(`the value of key ${describeValue(key)} at revision ${modRevision} is not JSON`);
   }
 }

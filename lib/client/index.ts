@@ -10,6 +10,10 @@ export type {
   PemSource,
 } from './options.js';
 
+export { discoverEndpoints, type DnsDiscoveryOptions } from './discovery.js';
+export { optionsFromEnvironment, type Environment } from './environment.js';
+export type { EtcdClientEvent } from './rpc/status-feed.js';
+
 // Keys and ranges
 export { allKeys, fromKey, KeyRange, prefix, range, type Key, type KeyRangeLike, type Value } from './key-range.js';
 
@@ -18,6 +22,7 @@ export { EtcdMaintenance, type Alarm, type MemberStatus } from './maintenance/ma
 
 // Calls and what hangs around them
 export type { CallOptions, CallType, Effect, MethodInfo } from './rpc/rpc.js';
+export { DIAGNOSTICS } from './rpc/diagnostics.js';
 export type { EndpointStatus } from './rpc/endpoints.js';
 export type { EtcdAttempt, EtcdCall, EtcdInterceptor, EtcdStreamObserver } from './rpc/interceptor.js';
 

@@ -109,6 +109,20 @@ export interface EtcdConnectionOptions {
    * @remarks an integer from 1 to 2_147_483_647.
    */
   readonly maxTxnOperations?: number | undefined;
+  /**
+   * Milliseconds between two looks at the cluster's member list, which then replaces the endpoints; 0 for never.
+   *
+   * @default 0
+   * @remarks an integer from 1_000 to 2_147_483_647, or 0. Go: `AutoSyncInterval`.
+   */
+  readonly autoSyncIntervalMs?: number | undefined;
+  /**
+   * Makes `ready()` fail when a member runs a release older than 3.4.
+   *
+   * @default false
+   * @remarks Go: `RejectOldCluster`, which also fails when a member cannot be reached; this does not.
+   */
+  readonly rejectOldCluster?: boolean | undefined;
   /** Certificates for TLS. Not allowed together with an `http://` endpoint. */
   readonly tls?: EtcdTlsOptions | undefined;
   /** User and password, or a token provider. */
@@ -127,6 +141,8 @@ export interface ResolvedOptions {
   readonly maxRequestBytes: number;
   readonly maxResponseBytes: number;
   readonly maxTxnOperations: number;
+  readonly autoSyncIntervalMs: number;
+  readonly rejectOldCluster: boolean;
   readonly tls: EtcdTlsOptions | undefined;
   readonly auth: EtcdAuthOptions | undefined;
 }
@@ -151,6 +167,8 @@ const KNOWN: ReadonlySet<string> = new Set([
   ...Object.keys(NUMBERS),
   'endpoints',
   'name',
+  'autoSyncIntervalMs',
+  'rejectOldCluster',
   'tls',
   'auth',
   'interceptors',
@@ -176,6 +194,8 @@ export function resolveOptions(options: EtcdConnectionOptions): ResolvedOptions 
     tls,
     name: resolveName(options.name),
     auth: resolveAuth(options.auth),
+    autoSyncIntervalMs: resolveSyncInterval(options.autoSyncIntervalMs),
+    rejectOldCluster: resolveFlag('rejectOldCluster', options.rejectOldCluster),
   });
 }
 
@@ -229,6 +249,15 @@ function resolveNumber(option: NumericOption, value: unknown): number {
 function requireInteger(option: string, value: unknown, min: number, max: number): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
   throw new EtcdConfigError(option, `must be an integer from ${min} to ${max}`, value ?? String(value));
+}
+
+function resolveSyncInterval(value: number | undefined): number {
+  return value === undefined || value === 0 ? 0 : requireInteger('autoSyncIntervalMs', value, 1_000, LONGEST);
+}
+
+function resolveFlag(option: string, value: unknown): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? false;
+  throw new EtcdConfigError(option, 'must be true or false', value);
 }
 
 function resolveName(name: unknown): string {

@@ -1,4 +1,5 @@
 /** Waits until something becomes true, and says what it last saw when it does not. */
+import { performance } from 'node:perf_hooks'; // not the global, which a test may have replaced by a fake
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface EventuallyOptions {

@@ -1,6 +1,7 @@
 /** Starts a program that cannot outlive this process, however this process ends. */
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
+import { Socket } from 'node:net';
 import { type Writable } from 'node:stream';
 
 /**
@@ -54,15 +55,15 @@ export async function startGuarded(
   unref(child);
   const exited = once(child, 'exit').then(([code, signal]) => {
     watcher.end('ended\n');
-    return { code, signal } as Exit;
+    return { code, signal };
   });
   return { child, pid: child.pid!, exited };
 }
 
 /** Waits for the end of a program; unlike the bare promise it keeps this process alive meanwhile. */
-export async function waitForExit(process: GuardedProcess): Promise<Exit> {
-  process.child.ref();
-  return process.exited;
+export function waitForExit({ child, exited }: GuardedProcess): Promise<Exit> {
+  child.ref();
+  return exited;
 }
 
 /**
@@ -84,6 +85,6 @@ export function guardFolder(folder: string): () => void {
 function unref(child: ChildProcess): void {
   child.unref();
   for (const stream of child.stdio) {
-    if (stream && 'unref' in stream && typeof stream.unref === 'function') stream.unref();
+    if (stream instanceof Socket) stream.unref();
   }
 }

@@ -9,4 +9,7 @@ export { type Member } from './etcd/member.js';
 export { freePorts } from './etcd/ports.js';
 export { startCluster, startEtcd, type StartClusterOptions, type StartOneOptions } from './etcd/start.js';
 export { type ClusterTls, type TlsOptions } from './etcd/tls.js';
+export { type Child, startChild, type ChildOptions } from './child.js';
 export { eventually, type EventuallyOptions } from './eventually.js';
+export { type Exit } from './guarded-process.js';
+export { type Direction, type MendOptions, startProxy, type TcpProxy } from './tcp-proxy.js';

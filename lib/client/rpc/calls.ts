@@ -3,7 +3,9 @@ import type { Clock, Random } from '../clock.js';
 import { EtcdClosedError, EtcdMessageTooLargeError, type EtcdError } from '../errors.js';
 import { requireTimeout, type ResolvedOptions } from '../options.js';
 import { codecOf, type Codec } from './codec.js';
+import { diagnosticsInterceptor, hasDiagnosticsListener } from './diagnostics.js';
 import type { Endpoints } from './endpoints.js';
+import { observeStream, runIntercepted } from './intercepted.js';
 import { CallHeaders } from './headers.js';
 import type { EtcdCall, EtcdInterceptor } from './interceptor.js';
 import { AUTHENTICATE } from './methods.js';
@@ -41,7 +43,6 @@ interface Running {
 export class Calls implements Rpc {
   private readonly context: CallContext;
   private readonly running = new Map<object, Running>();
-  private readonly seesAttempts: readonly EtcdInterceptor[];
   private retries = 0;
   private isClosed = false;
 
@@ -56,7 +57,6 @@ export class Calls implements Rpc {
             (token) => headers.setToken(token),
           );
     this.context = { endpoints, headers, clock, random, tokens, onRetry: () => (this.retries += 1) };
-    this.seesAttempts = parts.interceptors.filter(({ attempt }) => attempt !== undefined);
   }
 
   unary<Req extends object, Res>(
@@ -69,8 +69,9 @@ export class Calls implements Rpc {
       const codec = codecFor<Req, Res>(method);
       const message = this.encode(codec, method, request);
       const spec = this.unarySpec(method, codec, message, options);
-      if (this.parts.interceptors.length === 0) return this.start(spec);
-      return this.intercept(spec, request);
+      const interceptors = this.activeInterceptors();
+      if (interceptors.length === 0) return this.start(spec);
+      return runIntercepted(interceptors, this.describe(method, request), spec, (final) => this.start(final));
     } catch (error) {
       return Promise.reject(error as EtcdError);
     }
@@ -79,7 +80,8 @@ export class Calls implements Rpc {
   duplex<Req extends object, Res>(method: DuplexMethod<Req, Res>, options: RpcCallOptions = {}): Duplex<Req, Res> {
     if (this.isClosed) throw this.closedError(method, options);
     const codec = codecFor<Req, Res>(method);
-    const call = this.interceptedCall(method, undefined);
+    const interceptors = this.activeInterceptors();
+    const call = interceptors.length === 0 ? undefined : this.describe(method, undefined);
     const spec: StreamSpec<Req, Res> = {
       method,
       encode: (request) => this.encode(codec, method, request),
@@ -88,7 +90,7 @@ export class Calls implements Rpc {
       timeoutMs: options.timeoutMs === undefined ? undefined : requireTimeout('timeoutMs', options.timeoutMs),
       endpoint: options.endpoint,
       requireLeader: options.requireLeader ?? false,
-      observer: call === undefined ? undefined : observe(this.parts.interceptors, call),
+      observer: call === undefined ? undefined : observeStream(interceptors, call),
       metadata: call?.metadata,
     };
     const stream = new RpcStream(spec, this.context, (ended) => this.running.delete(ended));
@@ -147,33 +149,16 @@ export class Calls implements Rpc {
     };
   }
 
-  private intercept<Res>(spec: UnarySpec<Res>, request: object): Promise<Res> {
+  /** Those of the client, and in front of them the one for `node:diagnostics_channel` while somebody listens. */
+  private activeInterceptors(): readonly EtcdInterceptor[] {
     const { interceptors } = this.parts;
-    const call = this.interceptedCall(spec.method, request) as EtcdCall;
-    const seesAttempts = this.seesAttempts;
-    const perform = (): Promise<Res> =>
-      this.start({
-        ...spec,
-        metadata: call.metadata,
-        onAttempt:
-          seesAttempts.length === 0 ? undefined : (number, endpoint) => attempt(seesAttempts, call, number, endpoint),
-      });
-    const from = (index: number): Promise<unknown> => {
-      const interceptor = interceptors[index];
-      if (interceptor === undefined) return perform();
-      return interceptor.unary === undefined
-        ? from(index + 1)
-        : interceptor.unary(
-            call,
-            once(() => from(index + 1)),
-          );
-    };
-    return from(0) as Promise<Res>;
+    return hasDiagnosticsListener() ? [diagnosticsInterceptor, ...interceptors] : interceptors;
   }
 
-  private interceptedCall(method: MethodInfo, request: object | undefined): EtcdCall | undefined {
-    if (this.parts.interceptors.length === 0) return undefined;
-    return { client: this.parts.options.name, method, metadata: new Map(), request };
+  /** Requests of the Auth service hold passwords, which are nobody's to see. */
+  private describe(method: MethodInfo, request: object | undefined): EtcdCall {
+    const shown = method.service === AUTHENTICATE.service ? undefined : request;
+    return { client: this.parts.options.name, method, metadata: new Map(), request: shown };
   }
 
   private async authenticate(name: string, password: string): Promise<string> {
@@ -190,34 +175,4 @@ export class Calls implements Rpc {
 /** The method's constant in `methods.ts` ties the path to the types. */
 function codecFor<Req extends object, Res>(method: UnaryMethod<Req, Res> | DuplexMethod<Req, Res>): Codec<Req, Res> {
   return codecOf(method.path as string) as Codec<Req, Res>;
-}
-
-/** A second `next()` would send a write twice. */
-function once(next: () => Promise<unknown>): () => Promise<unknown> {
-  let called = false;
-  return () => {
-    if (called) throw new Error('an interceptor called next() twice');
-    called = true;
-    return next();
-  };
-}
-
-function observe(interceptors: readonly EtcdInterceptor[], call: EtcdCall): StreamSpec<object, object>['observer'] {
-  const observers = interceptors.flatMap((interceptor) => interceptor.stream?.(call) ?? []);
-  if (observers.length === 0) return undefined;
-  return {
-    sent: () => observers.forEach((observer) => observer.sent?.()),
-    received: () => observers.forEach((observer) => observer.received?.()),
-    ended: (error) => observers.forEach((observer) => observer.ended?.(error)),
-  };
-}
-
-function attempt(
-  interceptors: readonly EtcdInterceptor[],
-  call: EtcdCall,
-  number: number,
-  endpoint: string,
-): (error: EtcdError | undefined) => void {
-  const ends = interceptors.flatMap((interceptor) => interceptor.attempt?.(call, { number, endpoint }) ?? []);
-  return (error) => ends.forEach((end) => end(error));
 }

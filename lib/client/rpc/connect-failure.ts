@@ -11,14 +11,17 @@ export function connectFailure(details: string): string {
 
 /** Without the time grpc-js adds, and with the words of an OpenSSL error instead of its numbers and source lines. */
 function readable(error: string): string {
-  const text = error.replace(/\s*\(\d{4}-\d\d-\d\dT[^)]*\)\s*$/, '').replace(/^Error: /, '').trim();
+  const text = error
+    .replace(/\s*\(\d{4}-\d\d-\d\dT[^)]*\)\s*$/, '')
+    .replace(/^Error: /, '')
+    .trim();
   const openssl = /error:[0-9A-F]+:([^:]*):[^:]*:([^:]*):/.exec(text);
   return openssl === null ? text : `${openssl[1] ?? 'TLS'}: ${openssl[2] ?? text}`;
 }
 
 /** OpenSSL's and Node.js's words for certificates that do not fit and for talking TLS to a port that does not. */
 const TLS_FAULT =
-  /certificate|self.signed|altnames|unable to (?:verify|get)|wrong version number|packet length too long|EPROTO|alert |SSL routines|not signed|PEM|before secure TLS connection/i;
+  /certificate|self.signed|altnames|unable to (?:verify|get)|wrong version number|packet length too long|EPROTO|alert |SSL routines|not signed|PEM|before secure TLS connection|wants TLS/i;
 
 /** Whether only a change of certificates, names or schemes can mend it. */
 export function isConfigurationFault(reason: string): boolean {

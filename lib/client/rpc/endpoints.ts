@@ -17,7 +17,7 @@ export interface EndpointStatus {
 /** What the endpoints need, beside what they tell themselves of. */
 export type EndpointsContext = Omit<EndpointContext, 'onState'> & {
   /** Told of each change of one endpoint's state. */
-  readonly onChange?: (endpoint: string, state: EndpointState) => void;
+  readonly onChange?: (endpoint: string, state: EndpointState, reason: string | undefined) => void;
 };
 
 /** All endpoints of a client. */
@@ -117,8 +117,9 @@ export class Endpoints {
   replace(endpoints: readonly Endpoint[]): void {
     const kept = new Map(this.connections.map((connection) => [connection.endpoint.text, connection]));
     const next = endpoints.map((endpoint) => {
-      const known = kept.get(endpoint.text);
+      const known = kept.get(endpoint.text) ?? this.others.get(endpoint.text);
       kept.delete(endpoint.text);
+      this.others.delete(endpoint.text);
       return known ?? this.open(endpoint);
     });
     this.connections = next;
@@ -136,7 +137,7 @@ export class Endpoints {
     return new EndpointConnection(endpoint, {
       ...this.context,
       onState: (connection, state) => {
-        this.context.onChange?.(connection.endpoint.text, state);
+        this.context.onChange?.(connection.endpoint.text, state, connection.failure?.reason);
         this.wakeWaiters();
       },
     });

@@ -15,6 +15,7 @@ import { EtcdConfigError } from '../errors.js';
 import type { ResolvedOptions } from '../options.js';
 import { connectFailure, isConfigurationFault } from './connect-failure.js';
 import { readTlsFiles } from './tls-files.js';
+import { speaksTls } from './tls-sniff.js';
 import type {
   Connect,
   Headers,
@@ -28,24 +29,25 @@ import type {
 type GrpcCall = ReturnType<Channel['createCall']>;
 
 const NO_MESSAGE_CONTEXT = {};
+/** All that grpc-js says when the peer closes the connection before it is one of HTTP/2. */
+const HUNG_UP = /^Failed to connect/;
+const WANTS_TLS = 'the endpoint wants TLS: write it as https://';
 const CANCELLED_TEXT = 'cancelled by the client';
 /** The channel is thrown away at its first failure, so its own waits must be longer than anything lives. */
 const NEVER_MS = 86_400_000;
 
 /** Makes the connector of a client: it reads certificates anew for each connection, so that replaced files are used. */
 export function grpcConnector(options: ResolvedOptions, userAgent: string): Connect {
-  return (endpoint, events) =>
-    new GrpcTransport(
-      endpoint,
-      channelCredentials(endpoint, options),
-      channelOptions(endpoint, options, userAgent),
-      events,
-    );
+  return (endpoint, events) => new GrpcTransport(endpoint, options, userAgent, events);
 }
 
-function channelCredentials(endpoint: Endpoint, { tls }: ResolvedOptions): ChannelCredentials {
-  const secure = endpoint.security === 'tls' || (endpoint.security === 'as-configured' && tls !== undefined);
-  if (!secure) return credentials.createInsecure();
+function usesTls({ security }: Endpoint, { tls }: ResolvedOptions): boolean {
+  return security === 'tls' || (security === 'as-configured' && tls !== undefined);
+}
+
+function credentialsFor(endpoint: Endpoint, options: ResolvedOptions): ChannelCredentials {
+  const { tls } = options;
+  if (!usesTls(endpoint, options)) return credentials.createInsecure();
   const { ca, cert, key } = readTlsFiles(tls ?? {});
   const host = hostOf(endpoint);
   const verify = isIP(host) === 0 ? {} : { checkServerIdentity: checkAddress(tls?.serverName ?? host) };
@@ -98,12 +100,13 @@ class GrpcTransport implements Transport {
   private phase: 'connecting' | 'ready' | 'spent' = 'connecting';
 
   constructor(
-    endpoint: Endpoint,
-    channelCredentials: ChannelCredentials,
-    options: ChannelOptions,
+    private readonly endpoint: Endpoint,
+    private readonly options: ResolvedOptions,
+    userAgent: string,
     private readonly events: TransportEvents,
   ) {
-    this.channel = new Channel(endpoint.address, channelCredentials, options);
+    const channelCredentials = credentialsFor(endpoint, options);
+    this.channel = new Channel(endpoint.address, channelCredentials, channelOptions(endpoint, options, userAgent));
     this.follow(this.channel.getConnectivityState(true));
   }
 
@@ -192,8 +195,14 @@ class GrpcTransport implements Transport {
     call.start(new Metadata(), {
       onReceiveMetadata: ignore,
       onReceiveMessage: ignore,
-      onReceiveStatus: ({ details }) => this.fail(connectFailure(details)),
+      onReceiveStatus: ({ details }) => this.explain(connectFailure(details)),
     });
+  }
+
+  /** A peer that hangs up on plaintext without a word may speak TLS; the one who reads the error should not have to guess. */
+  private explain(reason: string): void {
+    if (usesTls(this.endpoint, this.options) || !HUNG_UP.test(reason)) return this.fail(reason);
+    speaksTls(this.endpoint, (yes) => this.fail(yes ? WANTS_TLS : reason));
   }
 
   private fail(reason: string): void {

@@ -11,6 +11,13 @@ export interface CallOptions {
    * @remarks an integer from 1 to 2_147_483_647.
    */
   readonly timeoutMs?: number | undefined;
+  /**
+   * The member must know a leader, or it refuses the call with `EtcdNoLeaderError` at once instead of waiting for one.
+   *
+   * @default false for unary calls
+   * @see etcd `clientv3.WithRequireLeader`
+   */
+  readonly requireLeader?: boolean | undefined;
 }
 
 /**
@@ -27,12 +34,6 @@ export interface RpcCallOptions extends CallOptions {
   readonly idempotent?: boolean | undefined;
   /** Sends the call to this endpoint and to no other. */
   readonly endpoint?: string | undefined;
-  /**
-   * The member must know a leader, or it refuses the call (etcd metadata `hasleader`).
-   *
-   * @see etcd `clientv3.WithRequireLeader`
-   */
-  readonly requireLeader?: boolean | undefined;
 }
 
 /** How requests and answers flow, in the words of gRPC's metrics. */

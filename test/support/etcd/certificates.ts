@@ -72,7 +72,7 @@ export class CertificateAuthority {
     const { commonName, dnsNames = ['localhost'], ips = ['127.0.0.1', '::1'] } = options;
     return this.issue({
       ...options,
-      name: commonName === undefined ? '' : `CN=${commonName}`,
+      name: subjectOf(commonName),
       names: [
         ...dnsNames.map((value) => ({ type: 'dns' as const, value })),
         ...ips.map((value) => ({ type: 'ip' as const, value })),
@@ -81,9 +81,9 @@ export class CertificateAuthority {
     });
   }
 
-  /** @param commonName to etcd, the name of the user who shows the certificate. */
-  issueClient(commonName: string, validity: Validity = {}): Promise<KeyPair> {
-    return this.issue({ ...validity, name: `CN=${commonName}`, names: [], usages: [CLIENT_AUTH] });
+  /** @param commonName to etcd, the name of the user who shows the certificate. @default none */
+  issueClient(commonName?: string, validity: Validity = {}): Promise<KeyPair> {
+    return this.issue({ ...validity, name: subjectOf(commonName), names: [], usages: [CLIENT_AUTH] });
   }
 
   private async issue({ name, names, usages, ...validity }: Subject): Promise<KeyPair> {
@@ -107,6 +107,8 @@ export class CertificateAuthority {
     return { cert: pem(certificate), key: await privateKeyPem(keys.privateKey) };
   }
 }
+
+const subjectOf = (commonName?: string): string => (commonName === undefined ? '' : `CN=${commonName}`);
 
 function generateKeys(): Promise<webcrypto.CryptoKeyPair> {
   return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);

@@ -33,10 +33,12 @@ export class Etcd implements AsyncDisposable {
   readonly gateway: Gateway;
   /** Users and roles. */
   readonly auth: AuthAdmin;
+  private readonly gateways: readonly Gateway[];
 
   constructor(private readonly parts: EtcdParts) {
     this.auth = parts.auth(() => this.gateway);
     this.gateway = this.gatewayTo(() => this.awakeEndpoints());
+    this.gateways = parts.endpoints.map((endpoint) => this.gatewayTo(() => [endpoint]));
   }
 
   /** Of the servers, such as `3.5.30`. */
@@ -66,9 +68,9 @@ export class Etcd implements AsyncDisposable {
 
   /** A gateway that asks one member only. */
   gatewayOf(index: number): Gateway {
-    const endpoint = this.endpoints[index];
-    if (endpoint === undefined) throw new Error(`there is no member ${index}`);
-    return this.gatewayTo(() => [endpoint]);
+    const gateway = this.gateways[index];
+    if (!gateway) throw new Error(`there is no member ${index}`);
+    return gateway;
   }
 
   async status(index: number): Promise<MemberStatus> {
@@ -125,7 +127,7 @@ export class Etcd implements AsyncDisposable {
   }
 
   private gatewayTo(endpoints: () => readonly string[]): Gateway {
-    return new Gateway({ endpoints, identity: this.tls?.client, user: () => this.auth.root });
+    return new Gateway({ endpoints, identity: this.tls?.nameless, user: () => this.auth.root });
   }
 
   private awakeEndpoints(): readonly string[] {
@@ -135,7 +137,10 @@ export class Etcd implements AsyncDisposable {
 
   private async agreedLeader(): Promise<{ index: number } | undefined> {
     const statuses = await Promise.all(
-      this.endpoints.map((_, index) => (this.members[index]?.isAwake === false ? undefined : this.status(index))),
+      this.endpoints.map(async (_, index) => {
+        const isAwake = this.members[index]?.isAwake ?? true;
+        return isAwake ? await this.status(index) : undefined;
+      }),
     );
     const leaders = new Set(statuses.flatMap((status) => (status ? [status.leader] : [])));
     const [leader] = leaders;

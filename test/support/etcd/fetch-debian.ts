@@ -20,33 +20,31 @@ import {
 import { inspect } from './binaries.js';
 import { cachedVersions, publish, stagingFolder } from './cache.js';
 import { run } from './run.js';
-import { giveUp, textOf, type Search } from './search.js';
+import { at, firstOf, type Search } from './search.js';
 import { temporaryFolder } from './temporary-folder.js';
 import { matches, upstreamVersion } from './version.js';
 
 const SERVER = 'etcd-server';
 const CLIENT = 'etcd-client';
 const KEYRING_PACKAGE = 'debian-archive-keyring';
+const MACHINE_KEYRINGS = '/usr/share/keyrings';
 const KEYRINGS = ['debian-archive-keyring.pgp', 'debian-archive-keyring.gpg', 'ubuntu-archive-keyring.gpg'];
 const DOWNLOAD_TIMEOUT_MS = 5 * 60_000;
 
-/** @returns the release that is in the cache now; `undefined` when no archive has one that fits and runs. */
-export async function fetchFromDebian(search: Search): Promise<string | undefined> {
+/**
+ * @returns the release that is in the cache now.
+ * @throws {NothingFoundError} when no archive has one that fits and runs; the reasons are in `search.tried`.
+ */
+export async function fetchFromDebian(search: Search): Promise<string> {
   const distribution = parseOsRelease(await readFile('/etc/os-release', 'utf8').catch(() => ''));
-  const sources = await machineSources().catch(() => []);
+  const sources = await at('packages', machineSources);
   const archives = candidates(sources, distribution, (version) => matches(version, search.wanted));
-  if (archives.length === 0) {
-    search.tried.push(`packages: apt on this machine (${distribution.id || 'unknown'}) names no archive to look in`);
-    return undefined;
-  }
+  if (archives.length === 0) throw new Error(`packages: apt of this ${distribution.id} names no archive to look in`);
   const own = sources.find((source) => isMainArchive(source, distribution));
-  for (const archive of archives) {
-    const version = await fetchFrom(archive, own, search).catch((error: unknown) => {
-      return giveUp(search, `packages of ${archive.suite} at ${archive.uri}: ${textOf(error)}`);
-    });
-    if (version !== undefined) return version;
-  }
-  return undefined;
+  const attempts = archives.map(
+    (archive) => () => at(`packages of ${archive.suite} at ${archive.uri}`, () => fetchFrom(archive, own, search)),
+  );
+  return firstOf(search, attempts, search.log);
 }
 
 /** Asks apt for the archives it has lists of, and where it has none, reads the files it would read. */
@@ -69,16 +67,13 @@ async function sourcesFromFiles(): Promise<AptSource[]> {
   return sources.flat();
 }
 
-async function fetchFrom(archive: AptSource, own: AptSource | undefined, search: Search): Promise<string | undefined> {
+async function fetchFrom(archive: AptSource, own: AptSource | undefined, search: Search): Promise<string> {
   search.log(`Looking for etcd in ${archive.suite} at ${archive.uri}`);
   return inTemporaryFolder(async (folder) => {
     const apt = await openArchive(folder, archive, own);
     const offered = await offeredVersions(apt);
     const packaged = offered.find((version) => matches(upstreamVersion(version), search.wanted));
-    if (packaged === undefined) {
-      search.tried.push(`packages of ${archive.suite} at ${archive.uri}: ${offered.join(', ') || `no ${SERVER}`}`);
-      return undefined;
-    }
+    if (packaged === undefined) throw new Error(`${SERVER} is ${offered.join(', ') || 'not there'}`);
     const version = upstreamVersion(packaged);
     if ((await cachedVersions(search.cacheFolder)).includes(version)) return version;
     search.log(`Fetching etcd ${version} from ${archive.suite}`);
@@ -113,7 +108,7 @@ async function unpackAll(folder: string, target: string): Promise<void> {
 /** apt-get and apt-cache, working with one archive in one folder. */
 interface Apt {
   cache(args: readonly string[]): Promise<string>;
-  download(packages: readonly string[]): Promise<void>;
+  download(packages: readonly string[]): Promise<unknown>;
 }
 
 /**
@@ -121,7 +116,7 @@ interface Apt {
  * suite's may be, the keys come from the keyring package of the machine's own suite, whose signature it can verify.
  */
 async function openArchive(folder: string, archive: AptSource, own: AptSource | undefined): Promise<Apt> {
-  const keys = archive.signedBy ?? (await installedKeyrings());
+  const keys = archive.signedBy ?? keyringsIn(MACHINE_KEYRINGS);
   try {
     return await updatedApt(folder, { ...archive, signedBy: keys });
   } catch (error) {
@@ -140,8 +135,6 @@ async function fetchKeyring(folder: string, own: AptSource): Promise<string> {
   return keyringsIn(join(target, 'usr/share/keyrings'));
 }
 
-const installedKeyrings = async (): Promise<string> => keyringsIn('/usr/share/keyrings');
-
 const keyringsIn = (folder: string): string =>
   KEYRINGS.map((name) => join(folder, name))
     .filter((path) => existsSync(path))
@@ -154,36 +147,36 @@ async function updatedApt(folder: string, archive: AptSource): Promise<Apt> {
   await run('apt-get', ['-q', 'update'], options);
   return {
     cache: (args) => run('apt-cache', args, options),
-    download: async (packages) => void (await run('apt-get', ['-q', 'download', ...packages], options)),
+    download: (packages) => run('apt-get', ['-q', 'download', ...packages], options),
   };
 }
 
 /** @returns the path of the configuration with which apt uses this folder and archive only. */
 async function writeAptFolder(folder: string, archive: AptSource): Promise<string> {
-  const at = (...names: string[]): string => join(folder, ...names);
+  const inside = (...names: string[]): string => join(folder, ...names);
   await Promise.all(
-    ['lists/partial', 'cache/archives/partial', 'sources'].map((name) => mkdir(at(name), { recursive: true })),
+    ['lists/partial', 'cache/archives/partial', 'sources'].map((name) => mkdir(inside(name), { recursive: true })),
   );
-  await writeFile(at('status'), '');
-  await writeFile(at('sources', 'etcd.sources'), await sourceParagraph(archive));
+  await writeFile(inside('status'), '');
+  await writeFile(inside('sources', 'etcd.sources'), await sourceParagraph(archive));
   await writeFile(
-    at('apt.conf'),
+    inside('apt.conf'),
     `${await machineSettings()}
 Dir::Etc::main "/dev/null";
 Dir::Etc::parts "/dev/null";
 Dir::Etc::sourcelist "/dev/null";
-Dir::Etc::sourceparts "${at('sources')}";
+Dir::Etc::sourceparts "${inside('sources')}";
 Dir::Etc::preferences "/dev/null";
 Dir::Etc::preferencesparts "/dev/null";
-Dir::State::lists "${at('lists')}";
-Dir::State::status "${at('status')}";
-Dir::Cache "${at('cache')}";
+Dir::State::lists "${inside('lists')}";
+Dir::State::status "${inside('status')}";
+Dir::Cache "${inside('cache')}";
 Acquire::Languages "none";
 Acquire::Retries "2";
 APT::Update::Error-Mode "any";
 `,
   );
-  return at('apt.conf');
+  return inside('apt.conf');
 }
 
 async function sourceParagraph({ uri, suite, components, signedBy }: AptSource): Promise<string> {

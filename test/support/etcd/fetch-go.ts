@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { inspect } from './binaries.js';
 import { cachedVersions, publish, stagingFolder } from './cache.js';
 import { run } from './run.js';
-import { giveUp, textOf, type Search } from './search.js';
+import { at, type Search } from './search.js';
 import { temporaryFolder } from './temporary-folder.js';
 import { isRelease, newestMatch } from './version.js';
 
@@ -14,13 +14,14 @@ const CLIENT = 'go.etcd.io/etcd/etcdctl/v3';
 const USUAL_PLACE = '/usr/local/go/bin';
 const BUILD_TIMEOUT_MS = 15 * 60_000;
 
-/** @returns the release that is in the cache now; `undefined` when it could not be built. */
-export async function fetchFromGo(search: Search): Promise<string | undefined> {
+/**
+ * @returns the release that is in the cache now.
+ * @throws {Error} when it could not be built.
+ */
+export async function fetchFromGo(search: Search): Promise<string> {
   const folder = await temporaryFolder(tmpdir());
   try {
-    return await build(folder.path, search);
-  } catch (error) {
-    return giveUp(search, `Go module ${SERVER}: ${textOf(error)}`);
+    return await at(`Go module ${SERVER}`, () => build(folder.path, search));
   } finally {
     await folder.remove();
   }

@@ -3,25 +3,30 @@ import { PACKAGED_VERSIONS } from './apt-sources.js';
 import { cachedVersions, readChoice, withLock, writeChoice } from './cache.js';
 import { fetchFromDebian } from './fetch-debian.js';
 import { fetchFromGo } from './fetch-go.js';
-import { type Search } from './search.js';
+import { firstOf, type Search } from './search.js';
 import { matches } from './version.js';
 
-/** @returns the release that is in the cache now; `undefined`, with the reasons in `search.tried`, when there is none. */
-export function fetchEtcd(search: Search): Promise<string | undefined> {
+/**
+ * @returns the release that is in the cache now.
+ * @throws {NothingFoundError} when there is none; the reasons are in `search.tried`.
+ */
+export function fetchEtcd(search: Search): Promise<string> {
   return withLock(search.cacheFolder, async () => {
     const already = await fetchedMeanwhile(search);
     if (already !== undefined) return already;
-    const version = await fromAnySource(search);
-    if (version !== undefined) await writeChoice(search.cacheFolder, search.wanted, version);
+    const version = await firstOf(search, sourcesInOrder(search), search.log);
+    await writeChoice(search.cacheFolder, search.wanted, version);
     return version;
   });
 }
 
 /** Packages first when one is known to fit, since they take seconds; a build otherwise, since no package will fit. */
-async function fromAnySource(search: Search): Promise<string | undefined> {
-  const packaged = search.wanted !== 'latest' && PACKAGED_VERSIONS.some((version) => matches(version, search.wanted));
-  if (packaged) return (await fetchFromDebian(search)) ?? fetchFromGo(search);
-  return (await fetchFromGo(search)) ?? fetchFromDebian(search);
+function sourcesInOrder(search: Search): (() => Promise<string>)[] {
+  const { wanted } = search;
+  const packages = (): Promise<string> => fetchFromDebian(search);
+  const build = (): Promise<string> => fetchFromGo(search);
+  const isPackaged = wanted !== 'latest' && PACKAGED_VERSIONS.some((version) => matches(version, wanted));
+  return isPackaged ? [packages, build] : [build, packages];
 }
 
 /** Another process may have fetched it while this one waited for the lock. */

@@ -231,8 +231,8 @@ function watchEvents(path: string, status: number, line: string): StoredEvent[] 
 }
 
 function toStoredKey(kv: Json): StoredKey {
-  const keyBytes = Buffer.from(String(kv['key'] ?? ''), 'base64');
-  const valueBytes = Buffer.from(String(kv['value'] ?? ''), 'base64');
+  const keyBytes = Buffer.from(textOf(kv['key']), 'base64');
+  const valueBytes = Buffer.from(textOf(kv['value']), 'base64');
   return {
     key: keyBytes.toString(),
     value: valueBytes.toString(),
@@ -254,13 +254,15 @@ function toNumber(value: unknown): number {
 
 /** @returns an identifier as `etcdctl` prints it; `undefined` for zero, which means none. */
 export function hexId(value: unknown): string | undefined {
-  const id = BigInt(String(value ?? '0'));
+  const id = BigInt(textOf(value) || '0');
   return id === 0n ? undefined : BigInt.asUintN(64, id).toString(16);
 }
 
 const headerRevision = (answer: Json): number => toNumber((answer['header'] as Json | undefined)?.['revision']);
 
 const listOf = (value: unknown): Json[] => (value ?? []) as Json[];
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 const base64 = (data: string | Buffer): string => Buffer.from(data).toString('base64');
 

@@ -1,5 +1,6 @@
 /** One etcd process: started, killed, frozen, resumed and restarted on the same port and data. */
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { clearTimeout, setTimeout } from 'node:timers'; // not the globals, which a test may have replaced by fakes
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { eventually } from '../eventually.js';
 import { startGuarded, waitForExit, type GuardedProcess } from '../guarded-process.js';
 import { ask, type CallerIdentity } from './http.js';
@@ -23,6 +24,7 @@ export interface MemberSettings {
 export class Member {
   private process: GuardedProcess | undefined;
   private frozen = false;
+  private logAtStart = 0;
 
   constructor(private readonly settings: MemberSettings) {}
 
@@ -51,11 +53,13 @@ export class Member {
 
   /** All the member has logged since it was first started. */
   get log(): string {
-    return readFileSync(this.settings.logFile, 'utf8');
+    const { logFile } = this.settings;
+    return existsSync(logFile) ? readFileSync(logFile, 'utf8') : '';
   }
 
   /** @internal Starts the process; does not wait until it answers. */
   async start(): Promise<void> {
+    this.logAtStart = this.log.length;
     const log = openSync(this.settings.logFile, 'a');
     try {
       const started = await startGuarded(this.settings.binary, this.settings.args, { env: cleanEnv(), output: log });
@@ -71,16 +75,14 @@ export class Member {
 
   /** Resolves when the member says it is healthy: it serves clients and knows a leader. */
   async ready(timeoutMs = READY_TIMEOUT_MS): Promise<void> {
-    const logBefore = this.log.length;
-    let gone = false;
     const started = this.process;
-    void started?.exited.then(() => (gone = true));
-    await eventually(async () => gone || (await this.isHealthy()), { what: `${this.name} healthy`, timeoutMs }).catch(
+    const settled = async (): Promise<boolean> => this.process !== started || (await this.isHealthy());
+    await eventually(settled, { what: `${this.name} at ${this.endpoint} healthy`, timeoutMs }).catch(
       (error: unknown) => {
         throw new Error(`${String(error)}\n${this.lastLines()}`, { cause: error });
       },
     );
-    if (gone || !started) throw this.startFailure(this.log.slice(logBefore));
+    if (!started || this.process !== started) throw this.startFailure();
   }
 
   /** What the member answers on `/health`; `false` as well when it does not answer. */
@@ -147,9 +149,11 @@ export class Member {
     return /^State:\s*T/m.test(readFileSync(`/proc/${this.pid ?? 0}/status`, 'utf8'));
   }
 
-  private startFailure(log: string): Error {
+  private startFailure(): Error {
     const text = `${this.name} at ${this.endpoint} ended while it started:\n${this.lastLines()}`;
-    return log.includes('address already in use') ? new PortTakenError(text) : new Error(text);
+    return this.log.slice(this.logAtStart).includes('address already in use')
+      ? new PortTakenError(text)
+      : new Error(text);
   }
 
   private lastLines(): string {

@@ -147,6 +147,6 @@ function planMember({ etcd, version, folder, tls, flags }: Plan, place: MemberPl
     binary: etcd,
     args: memberArguments({ version, place, cluster, clusterToken: `nest-etcd-${process.pid}`, flags }),
     logFile: join(folder, `${place.name}.log`),
-    identity: tls?.client,
+    identity: tls?.nameless,
   });
 }

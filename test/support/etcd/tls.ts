@@ -24,10 +24,12 @@ export interface ClusterTls {
   readonly client: KeyPair;
   readonly clientCertFile: string;
   readonly clientKeyFile: string;
+  /** @internal What the rig itself shows: without a name, since the gateway refuses callers that have one. */
+  readonly nameless: KeyPair;
   /** @internal */
   readonly flags: Readonly<Record<string, FlagValue>>;
   /** Gives the members another certificate; they show it from the next connection on. */
-  replaceServerCertificate(server: KeyPair): Promise<void>;
+  replaceServerCertificate(server: KeyPair): Promise<unknown>;
 }
 
 /** Makes the certificates and writes them to `<folder>/tls`. */
@@ -44,6 +46,7 @@ export async function prepareTls(folder: string, options: TlsOptions): Promise<C
     ca: authority.ca,
     caFile,
     client,
+    nameless: await authority.issueClient(),
     clientCertFile: clientFiles.certFile,
     clientKeyFile: clientFiles.keyFile,
     flags: {
@@ -52,7 +55,7 @@ export async function prepareTls(folder: string, options: TlsOptions): Promise<C
       'trusted-ca-file': caFile,
       'client-cert-auth': clientCertAuth,
     },
-    replaceServerCertificate: async (server) => void (await writePair(files, 'server', server)),
+    replaceServerCertificate: (server) => writePair(files, 'server', server),
   };
 }
 

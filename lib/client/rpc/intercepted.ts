@@ -1,0 +1,55 @@
+/** Hangs interceptors around calls and streams. Nothing of it is made for a client that has none. */
+import type { EtcdError } from '../errors.js';
+import type { EtcdCall, EtcdInterceptor, EtcdStreamObserver } from './interceptor.js';
+import type { UnarySpec } from './unary-call.js';
+
+/** Runs a unary call inside its interceptors, the first outermost. */
+export function runIntercepted<Res>(
+  interceptors: readonly EtcdInterceptor[],
+  call: EtcdCall,
+  spec: UnarySpec<Res>,
+  start: (spec: UnarySpec<Res>) => Promise<Res>,
+): Promise<Res> {
+  const from = (index: number): Promise<unknown> => {
+    const interceptor = interceptors[index];
+    if (interceptor === undefined) {
+      return start({ ...spec, metadata: call.metadata, onAttempt: attemptHook(interceptors, call) });
+    }
+    const next = (): Promise<unknown> => from(index + 1);
+    return interceptor.unary === undefined ? next() : interceptor.unary(call, once(next));
+  };
+  return from(0) as Promise<Res>;
+}
+
+/** A second `next()` would send a write twice. */
+function once(next: () => Promise<unknown>): () => Promise<unknown> {
+  let called = false;
+  return () => {
+    if (called) return Promise.reject(new Error('an interceptor called next() twice'));
+    called = true;
+    return next();
+  };
+}
+
+function attemptHook(interceptors: readonly EtcdInterceptor[], call: EtcdCall): UnarySpec<unknown>['onAttempt'] {
+  const interested = interceptors.filter((interceptor) => interceptor.attempt !== undefined);
+  if (interested.length === 0) return undefined;
+  return (number, endpoint) => {
+    const ends = interested.flatMap((interceptor) => interceptor.attempt?.(call, { number, endpoint }) ?? []);
+    return (error) => ends.forEach((end) => end(error));
+  };
+}
+
+/** One observer for all interceptors that want to know of a stream. */
+export function observeStream(
+  interceptors: readonly EtcdInterceptor[],
+  call: EtcdCall,
+): EtcdStreamObserver | undefined {
+  const observers = interceptors.flatMap((interceptor) => interceptor.stream?.(call) ?? []);
+  if (observers.length === 0) return undefined;
+  return {
+    sent: () => observers.forEach((observer) => observer.sent?.()),
+    received: () => observers.forEach((observer) => observer.received?.()),
+    ended: (error: EtcdError | undefined) => observers.forEach((observer) => observer.ended?.(error)),
+  };
+}

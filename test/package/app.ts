@@ -1,0 +1,58 @@
+/** A Nest app of somebody else: compiled as an ES module for Nest 12 and as CommonJS for Nest 11, out of the same source. */
+import 'reflect-metadata';
+import { Controller, Get, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
+import { EtcdKv, EtcdModule, InjectEtcd, type EtcdClient } from 'nest-etcd';
+import { EtcdHealthIndicator, EtcdHealthModule } from 'nest-etcd/health';
+import { EtcdMetricsModule } from 'nest-etcd/metrics';
+
+const endpoints = (process.env['ETCD_ENDPOINTS'] ?? '').split(',');
+const key = `package/${process.argv[2]}`;
+
+@Controller()
+class AppController {
+  constructor(
+    private readonly kv: EtcdKv,
+    @InjectEtcd('second') private readonly second: EtcdClient,
+    private readonly health: HealthCheckService,
+    private readonly etcd: EtcdHealthIndicator,
+  ) {}
+
+  @Get('round-trip')
+  async roundTrip(): Promise<{ value: string | undefined }> {
+    await this.kv.put(key, 'stored');
+    const kv = await this.second.kv.get(key);
+    return { value: kv?.value };
+  }
+
+  @Get('health')
+  check(): Promise<HealthCheckResult> {
+    return this.health.check([() => this.etcd.pingCheck('etcd')]);
+  }
+}
+
+@Module({
+  imports: [
+    EtcdModule.forRoot({ endpoints }),
+    EtcdModule.forRootAsync({ name: 'second', useFactory: () => ({ endpoints }) }),
+    EtcdHealthModule,
+    EtcdMetricsModule.forRoot(),
+  ],
+  controllers: [AppController],
+})
+class AppModule {}
+
+async function main(): Promise<void> {
+  const app = await NestFactory.create(AppModule, { logger: ['error'] });
+  await app.listen(0, '127.0.0.1');
+  const url = await app.getUrl();
+  const { value } = (await (await fetch(`${url}/round-trip`)).json()) as { value: string };
+  const health = await fetch(`${url}/health`);
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const puts = metrics.split('\n').filter((line) => /^grpc_client_handled_total\{.*grpc_method="Put"/.test(line));
+  console.log(JSON.stringify({ value, healthStatus: health.status, health: await health.json(), puts }));
+  await app.close();
+}
+
+void main();
