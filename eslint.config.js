@@ -5,7 +5,7 @@ import jest from 'eslint-plugin-jest';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', 'coverage/**', 'lib/client/rpc/generated/**', 'test/package/**'] },
+  { ignores: ['**/dist/**', '.cache/**', 'coverage/**', 'lib/client/rpc/generated/**', 'test/package/**'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -24,7 +24,7 @@ beforeAll(async () => {
 }, 60_000);
 
 afterAll(async () => {
-  await etcd?.stop();
+  await etcd.stop();
   await rm(folder, { recursive: true, force: true });
 });
 

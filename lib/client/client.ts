@@ -1,5 +1,7 @@
 /** The client: builds the parts, hands each service the seam, and owns their life. */
+import { EtcdAuth } from './auth/auth.js';
 import { systemClock } from './clock.js';
+import { EtcdCluster } from './cluster/cluster.js';
 import { EtcdKv } from './kv/kv.js';
 import { EtcdMaintenance } from './maintenance/maintenance.js';
 import {
@@ -63,7 +65,11 @@ const USER_AGENT = 'nest-etcd';
 export class EtcdClient {
   /** Keys and values, transactions. */
   readonly kv: EtcdKv;
-  /** The members' own state: status, alarms. */
+  /** Users, roles, permissions. */
+  readonly auth: EtcdAuth;
+  /** The list of members. */
+  readonly cluster: EtcdCluster;
+  /** The members one by one: status, alarms, defragmentation, snapshots, leadership. */
   readonly maintenance: EtcdMaintenance;
 
   private readonly options: ResolvedOptions;
@@ -100,7 +106,9 @@ export class EtcdClient {
     });
     if (this.options.autoSyncIntervalMs > 0) this.memberSync.start(this.options.autoSyncIntervalMs);
     this.kv = new EtcdKv(this.calls, this.options, time);
-    this.maintenance = new EtcdMaintenance(this.calls);
+    this.auth = new EtcdAuth(this.calls);
+    this.cluster = new EtcdCluster(this.calls);
+    this.maintenance = new EtcdMaintenance(this.calls, () => this.endpoints, time.clock);
   }
 
   /** The name that logs, metrics and health checks use; `'default'` unless one was given. */

@@ -22,7 +22,11 @@ const SECURITY: Readonly<Record<string, EndpointSecurity>> = {
   unixs: 'tls',
 };
 
-const HOST_PORT = /^(\[[0-9a-fA-F:.%]+\]|[^\s:/[\]@?#]+):(\d{1,5})$/;
+/** A host, or an IPv6 address in brackets with an optional zone, and a port. */
+const HOST_PORT = /^(\[[\da-f:.]+(?:%[\w.~-]+)?\]|[^\s:/[\]@?#,;]+):(\d{1,5})$/i;
+const SOCKET = /^unixs?:/i;
+/** `unix:path` and `unix:///path`, whose path may hold an `@`; anywhere else it can only end credentials. */
+const PLAIN_PATH = /^unixs?:(?!\/\/[^/])/i;
 const EXAMPLE = 'for example http://127.0.0.1:2379';
 
 /**
@@ -40,8 +44,10 @@ export function parseEndpoint(input: unknown, option: string): Endpoint {
     throw new EtcdConfigError(option, `must be a string, ${EXAMPLE}`, input ?? String(input));
   const text = input.trim();
   if (text === '') throw new EtcdConfigError(option, `must not be empty; write it as host:port, ${EXAMPLE}`, input);
-  if (text.includes('@')) throw new EtcdConfigError(option, 'must not hold credentials; use the auth option instead');
-  if (/^unixs?:/.test(text)) return parseUnix(text, option);
+  if (text.includes('@') && !PLAIN_PATH.test(text)) {
+    throw new EtcdConfigError(option, 'must not hold credentials; use the auth option instead');
+  }
+  if (SOCKET.test(text)) return parseUnix(text, option);
   return parseNetwork(text, option);
 }
 
@@ -50,7 +56,7 @@ function parseUnix(text: string, option: string): Endpoint {
   const path = rest.startsWith('//') ? rest.slice(2) : rest;
   if (path === '') throw new EtcdConfigError(option, 'must name a socket, for example unix:///run/etcd.sock', text);
   const name = path.slice(path.lastIndexOf('/') + 1);
-  return { text, security: SECURITY[scheme] ?? 'as-configured', address: `unix:${path}`, authority: name };
+  return { text, security: SECURITY[scheme.toLowerCase()] ?? 'as-configured', address: `unix:${path}`, authority: name };
 }
 
 function parseNetwork(text: string, option: string): Endpoint {

@@ -74,12 +74,12 @@ const SHOWN_CHARACTERS = 64;
 export function describeValue(value: unknown): string {
   if (value instanceof Uint8Array) return `${value.byteLength} bytes`;
   if (typeof value === 'function') return 'a function';
-  if (typeof value === 'bigint') return `${value}n`;
-  const text = typeof value === 'string' ? JSON.stringify(value) : describeNonString(value);
+  const text = typeof value === 'string' ? JSON.stringify(value.slice(0, SHOWN_CHARACTERS)) : describeNonString(value);
   return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
 }
 
 function describeNonString(value: unknown): string {
+  if (typeof value === 'bigint') return `${value}n`;
   if (typeof value !== 'object' || value === null) return String(value);
   return Array.isArray(value) ? `an array of ${value.length}` : 'an object';
 }

@@ -18,7 +18,43 @@ export type { EtcdClientEvent } from './rpc/status-feed.js';
 export { allKeys, fromKey, KeyRange, prefix, range, type Key, type KeyRangeLike, type Value } from './key-range.js';
 
 // Services
-export { EtcdMaintenance, type Alarm, type MemberStatus } from './maintenance/maintenance.js';
+export {
+  EtcdAuth,
+  type AuthResponse,
+  type AuthStatusResponse,
+  type RoleGetResponse,
+  type RoleListResponse,
+  type UserGetResponse,
+  type UserListResponse,
+} from './auth/auth.js';
+export type { UserCredential } from './auth/credentials.js';
+export {
+  PermissionRange,
+  type PermissionRangeKind,
+  type PermissionType,
+  type RolePermission,
+} from './auth/permission.js';
+export {
+  EtcdCluster,
+  type Member,
+  type MemberAddResponse,
+  type MemberListOptions,
+  type MembersResponse,
+} from './cluster/cluster.js';
+export {
+  EtcdMaintenance,
+  type DowngradeResponse,
+  type HashKvOptions,
+  type HashKvResponse,
+  type HashResponse,
+  type SnapshotOptions,
+} from './maintenance/maintenance.js';
+export type { Alarm, AlarmResponse } from './maintenance/alarm.js';
+export type { MemberStatus } from './maintenance/member-status.js';
+export { EtcdSnapshot } from './maintenance/snapshot.js';
+export type { SnapshotChunk } from './maintenance/snapshot-check.js';
+export { EtcdSnapshotError, type SnapshotFault } from './maintenance/snapshot-error.js';
+export type { SavedSnapshot } from './maintenance/snapshot-file.js';
 
 // Calls and what hangs around them
 export type { CallOptions, CallType, Effect, MethodInfo } from './rpc/rpc.js';

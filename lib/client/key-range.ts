@@ -8,8 +8,12 @@ export type Key = string | Uint8Array;
 export type Value = string | Uint8Array;
 
 const encoder = new TextEncoder();
-const ZERO = new Uint8Array([0]);
 const NONE = new Uint8Array(0);
+
+/** One zero byte: the smallest key and, as a `rangeEnd`, "to the end". A new one each time, since callers can write to it. */
+function zero(): Uint8Array {
+  return new Uint8Array(1);
+}
 
 /**
  * A range of keys: one key, or every key from `key` up to but not including `rangeEnd`.
@@ -57,18 +61,23 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
 export function toBytes(input: unknown, argument: string): Uint8Array {
   if (typeof input === 'string') return encodeText(input, argument);
   if (input instanceof Uint8Array) return input;
+  const kind = input === null ? 'null' : typeof input;
+  throw new EtcdInvalidArgumentError(argument, `must be a string or a Uint8Array, not ${kind}`);
+}
+
+/** The text is not repeated in the error, since it may be a value. */
+function encodeText(text: string, argument: string): Uint8Array {
+  if (text.isWellFormed()) return encoder.encode(text);
+  const at = text.search(/[\ud800-\udfff]/u);
   throw new EtcdInvalidArgumentError(
     argument,
-    'must be a string or a Uint8Array',
-    input === undefined ? 'undefined' : input,
+    `must be well-formed text, but has a lone surrogate at character ${at} of ${text.length}`,
   );
 }
 
-function encodeText(text: string, argument: string): Uint8Array {
-  if (!text.isWellFormed()) {
-    throw new EtcdInvalidArgumentError(argument, 'must be well-formed text, without lone surrogates', text);
-  }
-  return encoder.encode(text);
+/** A copy that shares no memory; `slice()` is none on a `Buffer`. */
+export function copyBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
 }
 
 /**
@@ -92,12 +101,12 @@ export function prefixRangeEnd(start: Uint8Array): Uint8Array {
   for (let index = start.byteLength - 1; index >= 0; index--) {
     const byte = start[index] as number;
     if (byte < 0xff) {
-      const end = start.slice(0, index + 1);
+      const end = copyBytes(start.subarray(0, index + 1));
       end[index] = byte + 1;
       return end;
     }
   }
-  return ZERO;
+  return zero();
 }
 
 /**
@@ -111,7 +120,7 @@ export function prefix(start: Key): KeyRange {
   if (bytes.byteLength === 0) {
     throw new EtcdInvalidArgumentError('prefix', 'must not be empty; use allKeys() to mean every key', start);
   }
-  return new KeyRange(bytes.slice(), prefixRangeEnd(bytes));
+  return new KeyRange(copyBytes(bytes), prefixRangeEnd(bytes));
 }
 
 /**
@@ -121,8 +130,8 @@ export function prefix(start: Key): KeyRange {
  * @see etcd `clientv3.WithRange`
  */
 export function range(from: Key, rangeEnd: Key): KeyRange {
-  const start = keyBytes(from, 'from').slice();
-  const end = keyBytes(rangeEnd, 'rangeEnd').slice();
+  const start = copyBytes(keyBytes(from, 'from'));
+  const end = copyBytes(keyBytes(rangeEnd, 'rangeEnd'));
   if (compareBytes(start, end) >= 0) {
     throw new EtcdInvalidArgumentError('rangeEnd', 'must come after the first key of the range', rangeEnd);
   }
@@ -136,12 +145,12 @@ export function range(from: Key, rangeEnd: Key): KeyRange {
  * @see etcd `clientv3.WithFromKey`
  */
 export function fromKey(from: Key): KeyRange {
-  return new KeyRange(keyBytes(from, 'from').slice(), ZERO);
+  return new KeyRange(copyBytes(keyBytes(from, 'from')), zero());
 }
 
 /** Every key of the store. */
 export function allKeys(): KeyRange {
-  return new KeyRange(ZERO, ZERO);
+  return new KeyRange(zero(), zero());
 }
 
 /**

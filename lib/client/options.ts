@@ -1,6 +1,7 @@
 /** The client's options: meaning, unit, default and range of each, and the one place where they are checked. */
 import { parseEndpoint, type Endpoint } from './endpoint.js';
 import { EtcdConfigError, EtcdInvalidArgumentError } from './errors.js';
+import { suggestion } from './suggestion.js';
 
 /** PEM text, or the path of a file that holds it, or its bytes. */
 export type PemSource = string | Uint8Array;
@@ -179,12 +180,13 @@ const KNOWN: ReadonlySet<string> = new Set([
  *
  * @throws {EtcdConfigError} with the option, the rule and the value; secrets are never repeated.
  */
-export function resolveOptions(options: EtcdConnectionOptions): ResolvedOptions {
-  requireObject('options', options);
+export function resolveOptions(given: EtcdConnectionOptions): ResolvedOptions {
+  const options = ownProperties('options', given);
   refuseUnknown('', options, KNOWN);
   const endpoints = resolveEndpoints(options.endpoints);
   const tls = resolveTls(options.tls);
   refusePlaintextWithTls(endpoints, tls);
+  requireInterceptors('interceptors' in options ? options.interceptors : undefined);
   const numbers = Object.fromEntries(
     (Object.keys(NUMBERS) as NumericOption[]).map((option) => [option, resolveNumber(option, options[option])]),
   ) as Record<NumericOption, number>;
@@ -268,9 +270,9 @@ function resolveName(name: unknown): string {
 
 const TLS_OPTIONS: ReadonlySet<string> = new Set(['ca', 'cert', 'key', 'serverName']);
 
-function resolveTls(tls: EtcdTlsOptions | undefined): EtcdTlsOptions | undefined {
-  if (tls === undefined) return undefined;
-  requireObject('tls', tls);
+function resolveTls(given: EtcdTlsOptions | undefined): EtcdTlsOptions | undefined {
+  if (given === undefined) return undefined;
+  const tls = ownProperties('tls', given);
   refuseUnknown('tls.', tls, TLS_OPTIONS);
   for (const option of ['ca', 'cert', 'key'] as const) requirePem(`tls.${option}`, tls[option]);
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
@@ -281,7 +283,7 @@ function resolveTls(tls: EtcdTlsOptions | undefined): EtcdTlsOptions | undefined
   if (serverName !== undefined && (typeof serverName !== 'string' || serverName === '')) {
     throw new EtcdConfigError('tls.serverName', 'must be a non-empty string', serverName);
   }
-  return Object.freeze({ ...tls });
+  return Object.freeze(hide(tls, 'key'));
 }
 
 function requirePem(option: string, value: unknown): void {
@@ -289,28 +291,45 @@ function requirePem(option: string, value: unknown): void {
   throw new EtcdConfigError(option, 'must be PEM text, the path of a PEM file, or bytes');
 }
 
-function resolveAuth(auth: EtcdAuthOptions | undefined): EtcdAuthOptions | undefined {
-  if (auth === undefined) return undefined;
-  requireObject('auth', auth);
+function resolveAuth(given: EtcdAuthOptions | undefined): EtcdAuthOptions | undefined {
+  if (given === undefined) return undefined;
+  const auth = ownProperties('auth', given);
   if ('token' in auth) {
     refuseUnknown('auth.', auth, new Set(['token']), 'cannot be combined with auth.token');
     if (typeof auth.token !== 'function')
       throw new EtcdConfigError('auth.token', 'must be a function that returns a token');
-    return Object.freeze({ token: auth.token });
+    return Object.freeze(auth);
   }
   refuseUnknown('auth.', auth, new Set(['username', 'password']));
   requireSecret('auth.username', auth.username);
   requireSecret('auth.password', auth.password);
-  return Object.freeze({ username: auth.username, password: auth.password });
+  return Object.freeze(hide(auth, 'password'));
 }
 
 function requireSecret(option: string, value: unknown): void {
   if (typeof value !== 'string' || value === '') throw new EtcdConfigError(option, 'must be a non-empty string');
 }
 
-function requireObject(option: string, value: unknown): void {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
-  throw new EtcdConfigError(option, 'must be an object', value ?? String(value));
+function requireInterceptors(value: unknown): void {
+  const isList = Array.isArray(value) && value.every((item) => typeof item === 'object' && item !== null);
+  if (value === undefined || isList) return;
+  throw new EtcdConfigError('interceptors', 'must be an array of objects');
+}
+
+/**
+ * A copy that inherits nothing, so that a polluted `Object.prototype` sets no option. What was given instead of an object
+ * is not repeated in the error: it may be `user:password`, or a key.
+ */
+function ownProperties<T extends object>(option: string, given: T): T {
+  const isObject = typeof given === 'object' && (given as T | null) !== null && !Array.isArray(given);
+  if (isObject) return Object.assign(Object.create(null) as object, given);
+  const kind = (given as T | null) === null ? 'null' : Array.isArray(given) ? 'array' : typeof given;
+  throw new EtcdConfigError(option, `must be an object, not ${kind}`);
+}
+
+/** Keeps a secret out of `util.inspect`, `JSON.stringify` and copies; code that asks for it by name still gets it. */
+function hide<T extends object>(options: T, secret: string): T {
+  return secret in options ? Object.defineProperty(options, secret, { enumerable: false }) : options;
 }
 
 function refuseUnknown(path: string, given: object, known: ReadonlySet<string>, rule?: string): void {
@@ -318,16 +337,4 @@ function refuseUnknown(path: string, given: object, known: ReadonlySet<string>, 
     if (known.has(option)) continue;
     throw new EtcdConfigError(`${path}${option}`, rule ?? `is not an option${suggestion(option, known)}`);
   }
-}
-
-function suggestion(option: string, known: ReadonlySet<string>): string {
-  const close = [...known].find((candidate) => isClose(option.toLowerCase(), candidate.toLowerCase()));
-  return close === undefined ? '' : `; did you mean ${close}?`;
-}
-
-/** Whether one name starts like the other, or differs in two letters at most: enough for a typo or a missing unit. */
-function isClose(a: string, b: string): boolean {
-  if (a.startsWith(b.slice(0, 6)) || b.startsWith(a.slice(0, 6))) return true;
-  const shared = [...a].filter((letter) => b.includes(letter)).length;
-  return Math.abs(a.length - b.length) <= 2 && shared >= Math.max(a.length, b.length) - 2;
 }

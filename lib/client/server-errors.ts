@@ -1,4 +1,4 @@
-/** The errors etcd answers with: one class for each thing a caller can act on, filled from the table in `rpc/status.ts`. */
+/** The errors etcd answers with: one class for each thing a caller can act on, filled from the table in `rpc/server-message.ts`. */
 import { EtcdError, type ErrorContext } from './errors.js';
 
 /** What the server said. */
@@ -16,8 +16,9 @@ export abstract class EtcdServerSideError extends EtcdError {
   /** The server's text, as it came. */
   readonly serverMessage: string;
 
-  constructor(facts: ServerFacts, context: ErrorContext = {}) {
-    super(facts.serverMessage, context);
+  /** @param detail what the message says after the server's text. */
+  constructor(facts: ServerFacts, context: ErrorContext = {}, detail = '') {
+    super(facts.serverMessage + detail, context);
     this.reason = facts.reason;
     this.serverMessage = facts.serverMessage;
   }
@@ -30,8 +31,7 @@ export class EtcdCompactedError extends EtcdServerSideError {
   readonly compactRevision: number | undefined;
 
   constructor(facts: ServerFacts, context: ErrorContext = {}, compactRevision?: number) {
-    const shown = compactRevision === undefined ? '' : `; the oldest revision still kept is ${compactRevision}`;
-    super({ ...facts, serverMessage: facts.serverMessage + shown }, context);
+    super(facts, context, compactRevision === undefined ? '' : `; the oldest revision still kept is ${compactRevision}`);
     this.compactRevision = compactRevision;
   }
 }

@@ -1,7 +1,5 @@
 /** A program that a test starts, listens to and ends: an app under test, or a client in a process of its own. */
-import { once } from 'node:events';
 import { clearTimeout, setTimeout } from 'node:timers'; // not the globals, which a test may have replaced by fakes
-import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from './eventually.js';
 import { startGuarded, waitForExit, type Exit, type GuardedProcess } from './guarded-process.js';
 
@@ -66,8 +64,8 @@ export class Child implements AsyncDisposable {
   async exited(): Promise<Exit> {
     const exit = await waitForExit(this.process);
     const { stdout, stderr } = this.process.child;
-    const allRead = Promise.all([stdout, stderr].map((stream) => stream?.closed || once(stream!, 'close')));
-    await Promise.race([allRead, delay(OUTPUT_TIMEOUT_MS)]); // a grandchild may hold the pipes open
+    const allRead = (): boolean => [stdout, stderr].every((stream) => stream?.closed ?? true);
+    await eventually(allRead, { timeoutMs: OUTPUT_TIMEOUT_MS }).catch(() => undefined); // a grandchild may hold them open
     return exit;
   }
 

@@ -1,13 +1,7 @@
 /** The members of the cluster, as etcd's Cluster service has them. */
 import { EtcdProtocolError } from '../errors.js';
 import { requireMemberId } from '../member-id.js';
-import {
-  MEMBER_ADD,
-  MEMBER_LIST,
-  MEMBER_PROMOTE,
-  MEMBER_REMOVE,
-  MEMBER_UPDATE,
-} from '../rpc/methods.js';
+import { MEMBER_ADD, MEMBER_LIST, MEMBER_PROMOTE, MEMBER_REMOVE, MEMBER_UPDATE } from '../rpc/methods.js';
 import type * as wire from '../rpc/generated/messages.js';
 import { headerOf, type ResponseHeader } from '../rpc/response-header.js';
 import type { CallOptions, MethodInfo, Rpc } from '../rpc/rpc.js';

@@ -1,9 +1,9 @@
 /** Copies of the bytes a caller passed, for what is kept past the call that passed them. */
-import { KeyRange, keyBytes, toKeyRange, type Key, type KeyRangeLike } from '../key-range.js';
+import { copyBytes, KeyRange, keyBytes, toKeyRange, type Key, type KeyRangeLike } from '../key-range.js';
 
 /** `bytes` itself if they were made here, from text; a copy if they are the caller's own array, which may change. */
 export function ownBytes(input: unknown, bytes: Uint8Array): Uint8Array {
-  return bytes === input ? bytes.slice() : bytes;
+  return bytes === input ? copyBytes(bytes) : bytes;
 }
 
 /**

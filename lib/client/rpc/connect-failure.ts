@@ -23,9 +23,12 @@ function readable(error: string): string {
 const TLS_FAULT =
   /certificate|self.signed|altnames|unable to (?:verify|get)|wrong version number|packet length too long|EPROTO|alert |SSL routines|not signed|PEM|before secure TLS connection|wants TLS/i;
 
+/** A host that is away, whose name may hold any of those words. */
+const HOST_FAULT = /^(?:connect |getaddrinfo |Name resolution failed)/;
+
 /** Whether only a change of certificates, names or schemes can mend it. */
 export function isConfigurationFault(reason: string): boolean {
-  return TLS_FAULT.test(reason);
+  return TLS_FAULT.test(reason) && !HOST_FAULT.test(reason);
 }
 
 function hint(cause: string): string {

@@ -8,7 +8,7 @@ import {
   type ChannelCredentials,
   type ChannelOptions,
 } from '@grpc/grpc-js';
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import type { Endpoint } from '../endpoint.js';
 import { EtcdConfigError } from '../errors.js';
@@ -58,6 +58,26 @@ function credentialsFor(endpoint: Endpoint, options: ResolvedOptions): ChannelCr
   }
 }
 
+/**
+ * The TCP sockets made with these credentials. grpc-js forgets a connection that is given up before the peer has sent
+ * its settings, and keeps its socket for as long as the peer stays silent; so they are noted here, to be destroyed.
+ */
+function socketsOf(channelCredentials: ChannelCredentials): Set<Socket> {
+  const sockets = new Set<Socket>();
+  const create = channelCredentials._createSecureConnector.bind(channelCredentials);
+  channelCredentials._createSecureConnector = (...parameters) => {
+    const connector = create(...parameters);
+    const connect = connector.connect.bind(connector);
+    connector.connect = (socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      return connect(socket);
+    };
+    return connector;
+  };
+  return sockets;
+}
+
 /** With an address for a host the name in the handshake is only a stand-in; the certificate is held against the address. */
 function checkAddress(expected: string): (name: string, certificate: PeerCertificate) => Error | undefined {
   return (_name, certificate) => checkServerIdentity(expected, certificate);
@@ -96,6 +116,7 @@ function channelOptions(endpoint: Endpoint, options: ResolvedOptions, userAgent:
 
 class GrpcTransport implements Transport {
   private readonly channel: Channel;
+  private readonly sockets: Set<Socket>;
   private readonly prepared = new WeakMap<Headers, Metadata>();
   private phase: 'connecting' | 'ready' | 'spent' = 'connecting';
 
@@ -106,6 +127,7 @@ class GrpcTransport implements Transport {
     private readonly events: TransportEvents,
   ) {
     const channelCredentials = credentialsFor(endpoint, options);
+    this.sockets = socketsOf(channelCredentials);
     this.channel = new Channel(endpoint.address, channelCredentials, channelOptions(endpoint, options, userAgent));
     this.follow(this.channel.getConnectivityState(true));
   }
@@ -148,8 +170,10 @@ class GrpcTransport implements Transport {
   }
 
   close(): void {
+    const wasConnecting = this.phase === 'connecting';
     this.phase = 'spent';
     this.channel.close();
+    if (wasConnecting) for (const socket of this.sockets) socket.destroy();
   }
 
   private metadata(headers: Headers): Metadata {

@@ -176,7 +176,17 @@ const BY_MESSAGE: ReadonlyMap<string, ServerMessage> = new Map(SERVER_MESSAGES.m
 
 /** Looks a server's text up; watches put it behind `rpc error: code = … desc = `, which is cut off first. */
 export function findServerMessage(text: string): ServerMessage | undefined {
-  return BY_MESSAGE.get(stripRpcPrefix(text));
+  const message = stripRpcPrefix(text);
+  return BY_MESSAGE.get(message) ?? BY_MESSAGE.get(fromAuthPackage(message));
+}
+
+/**
+ * etcd 3.4 and 3.5 answer Defragment, Hash, HashKV, Snapshot (3.4: Alarm too) with the words of their auth package, as
+ * UNKNOWN: without this an expired token would not be renewed there. Nearly all differ by the prefix alone.
+ */
+function fromAuthPackage(message: string): string {
+  if (message === 'auth: revision in header is old') return 'etcdserver: revision of auth store is old';
+  return message.replace(/^auth: /, 'etcdserver: ');
 }
 
 /** The server's own words, without the wrapping that gRPC adds when an error is printed inside another. */

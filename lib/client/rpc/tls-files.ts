@@ -26,9 +26,16 @@ function read(option: string, source: PemSource | undefined): Buffer | null {
   try {
     return readFileSync(source);
   } catch (error) {
-    throw new EtcdConfigError(
-      option,
-      `must be a readable file: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new EtcdConfigError(option, `must be PEM text or a readable file: ${reasonOf(error, source)}`);
   }
+}
+
+/** A long run of base64 can only be a key or certificate whose PEM frame got lost: that is no path, and not to be shown. */
+const BARE_BASE64 = /^[A-Za-z0-9+/=\s]{60,}$/;
+
+/** Node.js's message of the failure repeats the path, so it is shown only when it is one. */
+function reasonOf(error: unknown, path: string): string {
+  if (BARE_BASE64.test(path) || path.trim().includes('\n'))
+    return 'it looks like a key or certificate without its -----BEGIN line';
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,6 @@
 /** A running etcd of one member or several, and all that a test may do to it. */
 import { eventually } from '../eventually.js';
-import { type AuthAdmin } from './auth.js';
+import { type AuthAdmin, type Credentials } from './auth.js';
 import { type EtcdBinaries } from './binaries.js';
 import { Gateway, hexId } from './gateway.js';
 import { type Member } from './member.js';
@@ -73,6 +73,19 @@ export class Etcd implements AsyncDisposable {
     return gateway;
   }
 
+  /** A gateway that asks as somebody else, `undefined` meaning without a name. */
+  as(user: Credentials | undefined): Gateway {
+    return this.gatewayTo(
+      () => this.awakeEndpoints(),
+      () => user,
+    );
+  }
+
+  /** A gateway that shows a token which the test has got or made itself. */
+  withToken(token: string): Gateway {
+    return new Gateway({ endpoints: () => this.awakeEndpoints(), identity: this.tls?.nameless, token });
+  }
+
   async status(index: number): Promise<MemberStatus> {
     const answer = await this.gatewayOf(index).call('/v3/maintenance/status', {});
     const header = answer['header'] as Readonly<Record<string, string>>;
@@ -126,8 +139,11 @@ export class Etcd implements AsyncDisposable {
     await this.stop();
   }
 
-  private gatewayTo(endpoints: () => readonly string[]): Gateway {
-    return new Gateway({ endpoints, identity: this.tls?.nameless, user: () => this.auth.root });
+  private gatewayTo(
+    endpoints: () => readonly string[],
+    user: () => Credentials | undefined = () => this.auth.root,
+  ): Gateway {
+    return new Gateway({ endpoints, identity: this.tls?.nameless, user });
   }
 
   private awakeEndpoints(): readonly string[] {

@@ -79,7 +79,7 @@ export class Member {
     const settled = async (): Promise<boolean> => this.process !== started || (await this.isHealthy());
     await eventually(settled, { what: `${this.name} at ${this.endpoint} healthy`, timeoutMs }).catch(
       (error: unknown) => {
-        throw new Error(`${String(error)}\n${this.lastLines()}`, { cause: error });
+        throw new Error(`${String(error)}\n${this.whatItSaid()}`, { cause: error });
       },
     );
     if (!started || this.process !== started) throw this.startFailure();
@@ -150,14 +150,16 @@ export class Member {
   }
 
   private startFailure(): Error {
-    const text = `${this.name} at ${this.endpoint} ended while it started:\n${this.lastLines()}`;
+    const text = `${this.name} at ${this.endpoint} ended while it started:\n${this.whatItSaid()}`;
     return this.log.slice(this.logAtStart).includes('address already in use')
       ? new PortTakenError(text)
       : new Error(text);
   }
 
-  private lastLines(): string {
-    return this.log.trim().split('\n').slice(-15).join('\n');
+  /** The beginning says what is wrong with a flag, the end what went wrong later. */
+  private whatItSaid(): string {
+    const lines = this.log.slice(this.logAtStart).trim().split('\n');
+    return lines.length <= 20 ? lines.join('\n') : [...lines.slice(0, 5), '…', ...lines.slice(-15)].join('\n');
   }
 }
 

@@ -52,8 +52,7 @@ export async function prepareTls(folder: string, options: TlsOptions): Promise<C
     flags: {
       'cert-file': serverFiles.certFile,
       'key-file': serverFiles.keyFile,
-      'trusted-ca-file': caFile,
-      'client-cert-auth': clientCertAuth,
+      ...(clientCertAuth && { 'client-cert-auth': true, 'trusted-ca-file': caFile }),
     },
     replaceServerCertificate: (server) => writePair(files, 'server', server),
   };

@@ -1,0 +1,91 @@
+/** The renewal of one lease on streams of its own, after a refusal that may be about it ended the shared stream. */
+import type { Clock, Random } from '../clock.js';
+import { EtcdClosedError, EtcdUnavailableError, type EtcdError } from '../errors.js';
+import { backoffMs } from '../rpc/backoff.js';
+import type * as wire from '../rpc/generated/messages.js';
+import { LEASE_KEEP_ALIVE } from '../rpc/methods.js';
+import type { Rpc } from '../rpc/rpc.js';
+import { EtcdLeaseNotFoundError, EtcdPermissionDeniedError } from '../server-errors.js';
+import type { KeptLease } from './kept-lease.js';
+import { pauseLimits, silenceLimitMs } from './renewal-limits.js';
+
+/** An answer, and when its renewal was sent. */
+export interface LoneAnswer {
+  readonly sentAt: number;
+  readonly answer: wire.LeaseKeepAliveResponse;
+}
+
+/** Told once how it ended, unless it was cancelled. */
+export interface LoneEvents {
+  readonly onAnswer: (answer: LoneAnswer) => void;
+  readonly onRefused: (error: EtcdError) => void;
+  readonly onClosed: () => void;
+}
+
+interface LoneParts {
+  readonly rpc: Rpc;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Tries until there is an answer or a refusal that is surely about this lease, or until it is cancelled. */
+export class LoneRenewal {
+  /** What the last try failed with. */
+  lastError: EtcdError | undefined;
+  private readonly cancelled = new AbortController();
+  private tries = 0;
+  private cancelPause: (() => void) | undefined;
+
+  constructor(
+    private readonly lease: KeptLease,
+    private readonly parts: LoneParts,
+    private readonly events: LoneEvents,
+  ) {}
+
+  start(): void {
+    void this.tryOnce();
+  }
+
+  cancel(): void {
+    this.cancelPause?.();
+    this.cancelled.abort();
+  }
+
+  private async tryOnce(): Promise<void> {
+    this.tries += 1;
+    try {
+      const answer = await this.ask();
+      if (!this.isCancelled) this.events.onAnswer(answer);
+    } catch (error) {
+      if (!this.isCancelled) this.onFailure(error as EtcdError);
+    }
+  }
+
+  private async ask(): Promise<LoneAnswer> {
+    const { rpc, clock } = this.parts;
+    const timeoutMs = Math.ceil(silenceLimitMs(this.lease.goodForMs, this.tries - 1));
+    const sentAt = clock.now();
+    const stream = rpc.duplex(LEASE_KEEP_ALIVE, { requireLeader: true, timeoutMs, signal: this.cancelled.signal });
+    stream.send({ ID: this.lease.id });
+    for await (const answer of stream) return { sentAt, answer };
+    throw new EtcdUnavailableError('the server ended the stream of a renewal without an answer', [], {
+      method: LEASE_KEEP_ALIVE.label,
+      endpoint: stream.endpoint,
+      attempts: 1,
+    });
+  }
+
+  private onFailure(error: EtcdError): void {
+    this.lastError = error;
+    if (error instanceof EtcdClosedError) return this.events.onClosed();
+    if (error instanceof EtcdPermissionDeniedError || error instanceof EtcdLeaseNotFoundError) {
+      return this.events.onRefused(error);
+    }
+    const pauseMs = backoffMs(this.tries, pauseLimits([this.lease]), this.parts.random);
+    this.cancelPause = this.parts.clock.after(pauseMs, () => void this.tryOnce());
+  }
+
+  private get isCancelled(): boolean {
+    return this.cancelled.signal.aborted;
+  }
+}

@@ -1,0 +1,63 @@
+/** Something to do for each of many items, each at its time, with one timer for all of them. */
+import type { Clock } from '../clock.js';
+import { TimeQueue } from './time-queue.js';
+
+/** Holds any number of items, also with times further away than a timer can wait. */
+export class Schedule<T> {
+  private readonly queue = new TimeQueue<T>();
+  private timer: { readonly at: number; readonly cancel: () => void } | undefined;
+
+  /** @param onDue is called once for an item when its time has come; it may put the item in again. */
+  constructor(
+    private readonly clock: Clock,
+    private readonly onDue: (item: T) => void,
+  ) {}
+
+  /** Puts an item in, or moves it to another time. */
+  set(item: T, at: number): void {
+    this.queue.set(item, at);
+    this.arm();
+  }
+
+  /** Takes an item out, if it is in. */
+  delete(item: T): void {
+    this.queue.delete(item);
+    if (this.queue.size === 0) this.disarm();
+  }
+
+  clear(): void {
+    this.queue.clear();
+    this.disarm();
+  }
+
+  /** Does now what is due. The timer calls it; so may whoever cannot wait until a blocked process gets to its timers. */
+  runDue(): void {
+    const now = this.clock.now();
+    // Bounded, so that an item that is put in again for now waits for the next turn.
+    for (let left = this.queue.size; left > 0; left--) {
+      const { firstAt } = this.queue;
+      if (firstAt === undefined || firstAt > now) break;
+      const item = this.queue.takeFirst();
+      if (item !== undefined) this.onDue(item);
+    }
+    this.arm();
+  }
+
+  /** A timer that is early only finds nothing to do and sets the next one: cheaper than moving it each time. */
+  private arm(): void {
+    const { firstAt } = this.queue;
+    if (firstAt === undefined) return this.disarm();
+    if (this.timer !== undefined && this.timer.at <= firstAt) return;
+    this.disarm();
+    const cancel = this.clock.after(firstAt - this.clock.now(), () => {
+      this.timer = undefined;
+      this.runDue();
+    });
+    this.timer = { at: firstAt, cancel };
+  }
+
+  private disarm(): void {
+    this.timer?.cancel();
+    this.timer = undefined;
+  }
+}

@@ -1,0 +1,37 @@
+/** The clients of one application by name. One instance per application, so that two apps in one process do not meet. */
+import { Injectable } from '@nestjs/common';
+import type { EtcdClient } from '../client/index.js';
+import { EtcdModuleError } from './errors.js';
+import { DEFAULT_CLIENT } from './etcd.tokens.js';
+
+/** The clients of one application. */
+@Injectable()
+export class EtcdClientRegistry {
+  private readonly clients = new Map<string, EtcdClient>();
+
+  /** @throws {EtcdModuleError} when there is a client of that name already. */
+  add(name: string, client: EtcdClient): void {
+    if (this.clients.has(name)) throw new EtcdModuleError(duplicateText(name));
+    this.clients.set(name, client);
+  }
+
+  /** @throws {EtcdModuleError} when there is none of that name. */
+  get(name = DEFAULT_CLIENT): EtcdClient {
+    const client = this.clients.get(name);
+    if (client !== undefined) return client;
+    const known = [...this.clients.keys()].map((other) => `"${other}"`).join(', ') || 'none';
+    throw new EtcdModuleError(
+      `there is no etcd client "${name}" in this app (there is: ${known}); import EtcdModule with that name`,
+    );
+  }
+
+  all(): readonly EtcdClient[] {
+    return [...this.clients.values()];
+  }
+}
+
+function duplicateText(name: string): string {
+  return name === DEFAULT_CLIENT
+    ? "EtcdModule is registered twice without a name; import it once, or give the second client a name: EtcdModule.forRoot({ name: '…', … })"
+    : `two etcd clients are named "${name}"; give each EtcdModule.forRoot or forRootAsync a name of its own`;
+}

@@ -1,0 +1,74 @@
+/** Ties the life of one client to that of the app. The client itself knows nothing of Nest. */
+import type { Logger, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import type { EtcdClient } from '../client/index.js';
+import { requireEtcd } from './eager-start.js';
+import type { EtcdClientRegistry } from './etcd-client-registry.js';
+import type { Lifecycle } from './etcd-module-options.js';
+
+/** What the host of a client needs. */
+export interface HostParts {
+  readonly name: string;
+  readonly client: EtcdClient;
+  readonly lifecycle: Lifecycle;
+  readonly registry: EtcdClientRegistry;
+  readonly logger: Logger;
+}
+
+/**
+ * Starts and ends one client with the app.
+ *
+ * - `onModuleInit`: with `connect: 'eager'`, waits for etcd; modules that depend on this one start after it.
+ * - `beforeApplicationShutdown`: the place for what peers have to see at once, while HTTP still drains: handlers of
+ *   watches, elections, registrations. It belongs to those who start such work.
+ * - `onApplicationShutdown`: closes the client, since only then have open HTTP requests, which may still use it, ended.
+ *
+ * It is injected with the client rather than looking it up, and both hooks may be called again: Nest may run its
+ * shutdown more than once.
+ */
+export class EtcdClientHost implements OnModuleInit, OnApplicationShutdown {
+  private closing: Promise<void> | undefined;
+
+  constructor(private readonly parts: HostParts) {
+    parts.registry.add(parts.name, parts.client);
+  }
+
+  async onModuleInit(): Promise<void> {
+    const { name, client, lifecycle } = this.parts;
+    if (lifecycle.connect === 'lazy') return;
+    try {
+      await requireEtcd(name, client, lifecycle.startTimeoutMs);
+    } catch (error) {
+      await this.onApplicationShutdown();
+      throw error;
+    }
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    this.closing ??= this.close();
+    return this.closing;
+  }
+
+  /** Never throws and never takes longer than allowed: the rest of the app has to be shut down too. */
+  private async close(): Promise<void> {
+    const { client, lifecycle, logger } = this.parts;
+    try {
+      const isClosed = await isSettledWithin(client.close(), lifecycle.shutdownTimeoutMs);
+      if (isClosed) logger.log('closed');
+      else logger.warn(`not closed within ${lifecycle.shutdownTimeoutMs} ms (shutdownTimeoutMs); going on without`);
+    } catch (error) {
+      logger.error('closing failed', error);
+    }
+  }
+}
+
+async function isSettledWithin(work: Promise<void>, timeoutMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
+  });
+  try {
+    return await Promise.race([work.then(() => true), timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

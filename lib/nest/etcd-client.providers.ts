@@ -1,0 +1,52 @@
+/** The providers of one client: itself, its services, and the host that starts and ends it. */
+import type { FactoryProvider, InjectionToken } from '@nestjs/common';
+import { EtcdClient, type EtcdInterceptor } from '../client/index.js';
+import { logEndpoints, loggerOf } from './endpoint-log.js';
+import { EtcdClientHost } from './etcd-client.host.js';
+import { EtcdClientRegistry } from './etcd-client-registry.js';
+import { splitOptions, type EtcdModuleOptions } from './etcd-module-options.js';
+import { SERVICES, type InjectableService } from './etcd-services.js';
+import { ETCD_APP_INTERCEPTORS, getEtcdToken, tokenOf } from './etcd.tokens.js';
+
+/** What a module with this client can be asked for. */
+export function publicTokens(name: string): InjectionToken[] {
+  return [getEtcdToken(name), ...services().map(([typeName, { type }]) => tokenOf(type, typeName, name))];
+}
+
+/** All factories: nothing is made before the app starts. */
+export function clientProviders(name: string, optionsToken: InjectionToken): FactoryProvider[] {
+  const client = getEtcdToken(name);
+  return [
+    {
+      provide: client,
+      useFactory: (options: EtcdModuleOptions, interceptors: readonly EtcdInterceptor[]) =>
+        makeClient(name, options, interceptors),
+      inject: [optionsToken, ETCD_APP_INTERCEPTORS],
+    },
+    ...services().map(([typeName, { type, of }]) => ({
+      provide: tokenOf(type, typeName, name),
+      useFactory: of,
+      inject: [client],
+    })),
+    {
+      provide: EtcdClientHost,
+      useFactory: (options: EtcdModuleOptions, made: EtcdClient, registry: EtcdClientRegistry) => {
+        const [lifecycle] = splitOptions(name, options);
+        return new EtcdClientHost({ name, client: made, lifecycle, registry, logger: loggerOf(name) });
+      },
+      inject: [optionsToken, client, EtcdClientRegistry],
+    },
+  ];
+}
+
+function services(): [string, InjectableService][] {
+  return Object.entries(SERVICES);
+}
+
+function makeClient(name: string, options: EtcdModuleOptions, brought: readonly EtcdInterceptor[]): EtcdClient {
+  const [, clientOptions] = splitOptions(name, options);
+  const interceptors = [...brought, ...(clientOptions.interceptors ?? [])];
+  const client = new EtcdClient({ ...clientOptions, interceptors });
+  void logEndpoints(client, loggerOf(name));
+  return client;
+}

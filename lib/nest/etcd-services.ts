@@ -1,0 +1,16 @@
+/** The services of a client that can be injected, in one table: a new service is one line here. */
+import type { InjectionToken } from '@nestjs/common';
+import { EtcdKv, EtcdMaintenance, type EtcdClient } from '../client/index.js';
+
+/** A service, and where the client keeps it. */
+export interface InjectableService {
+  /** The class that is the token for the default client. Only its identity matters: Nest never makes one. */
+  readonly type: InjectionToken<object>;
+  readonly of: (client: EtcdClient) => object;
+}
+
+/** Each service under the name that the tokens of named clients begin with; class names do not survive minifiers. */
+export const SERVICES = {
+  EtcdKv: { type: EtcdKv, of: ({ kv }) => kv },
+  EtcdMaintenance: { type: EtcdMaintenance, of: ({ maintenance }) => maintenance },
+} as const satisfies Record<string, InjectableService>;

@@ -1,0 +1,36 @@
+/** The static methods of `EtcdModule`, as Nest's builder makes them, and what they add for each client. */
+import { ConfigurableModuleBuilder, type DynamicModule, type Provider } from '@nestjs/common';
+import { clientProviders, publicTokens } from './etcd-client.providers.js';
+import { EtcdCoreModule } from './etcd-core.module.js';
+import type { EtcdModuleOptions } from './etcd-module-options.js';
+import { DEFAULT_CLIENT } from './etcd.tokens.js';
+
+interface Extras {
+  readonly name: string | undefined;
+  readonly isGlobal: boolean | undefined;
+  readonly extraProviders: Provider[] | undefined;
+}
+
+const NO_EXTRAS: Extras = { name: undefined, isGlobal: undefined, extraProviders: undefined };
+
+/** Provided in each dynamic module for itself; never exported. */
+const OPTIONS = 'ETCD_MODULE_OPTIONS';
+
+export const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<EtcdModuleOptions>({
+  optionsInjectionToken: OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createEtcdOptions')
+  .setExtras(NO_EXTRAS, addClient)
+  .build();
+
+function addClient(definition: DynamicModule, extras: Extras): DynamicModule {
+  const { name = DEFAULT_CLIENT, isGlobal = true, extraProviders = [] } = extras;
+  return {
+    ...definition,
+    global: isGlobal,
+    imports: [...(definition.imports ?? []), EtcdCoreModule],
+    providers: [...(definition.providers ?? []), ...extraProviders, ...clientProviders(name, OPTIONS)],
+    exports: publicTokens(name),
+  };
+}
