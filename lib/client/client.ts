@@ -3,6 +3,7 @@ import { EtcdAuth } from './auth/auth.js';
 import { systemClock } from './clock.js';
 import { EtcdCluster } from './cluster/cluster.js';
 import { EtcdKv } from './kv/kv.js';
+import { EtcdLease } from './lease/lease.js';
 import { EtcdMaintenance } from './maintenance/maintenance.js';
 import {
   refusePlaintextWithTls,
@@ -65,6 +66,8 @@ const USER_AGENT = 'nest-etcd';
 export class EtcdClient {
   /** Keys and values, transactions. */
   readonly kv: EtcdKv;
+  /** Leases, and the keeping alive of them. */
+  readonly lease: EtcdLease;
   /** Users, roles, permissions. */
   readonly auth: EtcdAuth;
   /** The list of members. */
@@ -106,6 +109,7 @@ export class EtcdClient {
     });
     if (this.options.autoSyncIntervalMs > 0) this.memberSync.start(this.options.autoSyncIntervalMs);
     this.kv = new EtcdKv(this.calls, this.options, time);
+    this.lease = new EtcdLease(this.calls, this.options, time);
     this.auth = new EtcdAuth(this.calls);
     this.cluster = new EtcdCluster(this.calls);
     this.maintenance = new EtcdMaintenance(this.calls, () => this.endpoints, time.clock);
@@ -199,9 +203,10 @@ export class EtcdClient {
     return this.close();
   }
 
-  /** Calls first, since they would see closed connections as failures; then the connections. */
+  /** Keep-alives first, since they would open new streams; then calls, which would see closed connections as failures. */
   private shutDown(): Promise<void> {
     this.memberSync.close();
+    this.lease.close();
     this.calls.close();
     this.connections.close();
     this.feed.close();

@@ -52,11 +52,16 @@ export function parseEndpoint(input: unknown, option: string): Endpoint {
 }
 
 function parseUnix(text: string, option: string): Endpoint {
-  const [scheme = '', rest = ''] = splitOnce(text, ':');
+  const [scheme, rest = ''] = splitOnce(text, ':');
   const path = rest.startsWith('//') ? rest.slice(2) : rest;
   if (path === '') throw new EtcdConfigError(option, 'must name a socket, for example unix:///run/etcd.sock', text);
   const name = path.slice(path.lastIndexOf('/') + 1);
-  return { text, security: SECURITY[scheme.toLowerCase()] ?? 'as-configured', address: `unix:${path}`, authority: name };
+  return {
+    text,
+    security: SECURITY[scheme.toLowerCase()] ?? 'as-configured',
+    address: `unix:${path}`,
+    authority: name,
+  };
 }
 
 function parseNetwork(text: string, option: string): Endpoint {

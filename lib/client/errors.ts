@@ -173,8 +173,8 @@ export class EtcdDeadlineExceededError extends EtcdError {
 export class EtcdAbortedError extends EtcdError {
   readonly code = 'ETCD_ABORTED';
 
-  constructor(context: ErrorContext = {}) {
-    super('the call was aborted by its signal', context);
+  constructor(context: ErrorContext = {}, message = 'the call was aborted by its signal') {
+    super(message, context);
   }
 }
 
@@ -267,6 +267,33 @@ export class EtcdConflictError extends EtcdError {
       outcome: 'not-applied',
       ...context,
     });
+  }
+}
+
+/**
+ * The history that a watch was reading is gone: the store went back to an older revision, as after a restore from a
+ * backup, or another cluster answers at the same endpoints. What was read before may not be true any more: read the
+ * range again, and watch from there.
+ */
+export class EtcdHistoryLostError extends EtcdError {
+  readonly code = 'ETCD_HISTORY_LOST';
+
+  /**
+   * @param reason `'revision-went-back'`, or `'other-cluster'`.
+   * @param seenRevision the highest revision of the store that was seen before.
+   * @param currentRevision the revision of the store that answers now.
+   */
+  constructor(
+    readonly reason: 'revision-went-back' | 'other-cluster',
+    readonly seenRevision: number,
+    readonly currentRevision: number,
+    context: ErrorContext = {},
+  ) {
+    const what =
+      reason === 'other-cluster'
+        ? `another cluster answers, at revision ${currentRevision} where ${seenRevision} was seen.`
+        : `the store went back to revision ${currentRevision} after ${seenRevision} was seen; was it restored from a backup?`;
+    super(`${what} What was read before may not be true any more: read the range again and watch from there`, context);
   }
 }
 

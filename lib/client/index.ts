@@ -17,6 +17,55 @@ export type { EtcdClientEvent } from './rpc/status-feed.js';
 // Keys and ranges
 export { allKeys, fromKey, KeyRange, prefix, range, type Key, type KeyRangeLike, type Value } from './key-range.js';
 
+// Keys and values
+export { EtcdKv, type CompactOptions, type DeleteOptions, type PutKeepOptions, type PutOptions } from './kv/kv.js';
+export { KeyValue } from './key-value.js';
+export { compare, keyExists, keyMissing, type Compare, type CompareSubject, type Comparison } from './kv/compare.js';
+export {
+  del,
+  get,
+  put,
+  txn,
+  type DeleteOperation,
+  type GetOperation,
+  type Operation,
+  type Operations,
+  type PutOperation,
+  type TxnOperation,
+} from './kv/operations.js';
+export type {
+  CasFailure,
+  CasResult,
+  CasSuccess,
+  Change,
+  CreateOptions,
+  DeleteIfUnchangedOptions,
+  UpdateOptions,
+  UpdateWithOptions,
+} from './kv/cas.js';
+export type { CountOptions, GetOptions, RangeOptions, Sort, SortBy, SortOrder } from './kv/range-request.js';
+export type { CompactResponse, DeleteResponse, PutResponse, RangeResponse, ResponseHeader } from './kv/responses.js';
+export type { Scan, ScanOptions, ScanPage } from './kv/scan.js';
+export type { Txn } from './kv/txn.js';
+export type { TxnResponse } from './kv/txn-response.js';
+
+// Leases
+export {
+  EtcdLease,
+  type LeaseGrantOptions,
+  type LeaseGrantResponse,
+  type LeaseKeepAliveOptions,
+  type LeaseListResponse,
+  type LeaseRevokeOptions,
+  type LeaseRevokeResponse,
+  type LeaseTimeToLiveOptions,
+  type LeaseTimeToLiveResponse,
+} from './lease/lease.js';
+export type { LeaseKeepAlive } from './lease/keep-alive.js';
+export type { LeaseRenewal } from './lease/kept-lease.js';
+export type { LeaseStats } from './lease/lease-keeper.js';
+export { EtcdLeaseLostError, type LeaseLostReason } from './lease/lease-lost.js';
+
 // Services
 export {
   EtcdAuth,

@@ -105,7 +105,7 @@ export class KeyValue {
   /** What `console.log` shows: of the value its length only, since values may be long or secret. */
   [inspect.custom](_depth: number, options: InspectOptions, show: typeof inspect): string {
     const { valueBytes, createRevision, modRevision, version, lease } = this;
-    const facts = { key: this.key, valueBytes: valueBytes.byteLength, createRevision, modRevision, version, lease };
-    return `KeyValue ${show(facts, options)}`;
+    const facts = { key: this.key, valueBytes: valueBytes.byteLength, createRevision, modRevision, version };
+    return `KeyValue ${show(lease === undefined ? facts : { ...facts, lease }, options)}`;
   }
 }

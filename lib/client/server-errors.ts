@@ -31,7 +31,11 @@ export class EtcdCompactedError extends EtcdServerSideError {
   readonly compactRevision: number | undefined;
 
   constructor(facts: ServerFacts, context: ErrorContext = {}, compactRevision?: number) {
-    super(facts, context, compactRevision === undefined ? '' : `; the oldest revision still kept is ${compactRevision}`);
+    super(
+      facts,
+      context,
+      compactRevision === undefined ? '' : `; the oldest revision still kept is ${compactRevision}`,
+    );
     this.compactRevision = compactRevision;
   }
 }

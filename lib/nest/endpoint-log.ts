@@ -23,11 +23,13 @@ export class EndpointLog {
   on(event: EtcdClientEvent): void {
     switch (event.type) {
       case 'endpoint':
-        return this.onEndpoint(event.endpoint, event.state, event.reason);
+        this.onEndpoint(event.endpoint, event.state, event.reason);
+        break;
       case 'endpoints':
-        return this.logger.log(`endpoints are now ${event.endpoints.join(', ')}`);
+        this.logger.log(`endpoints are now ${event.endpoints.join(', ')}`);
+        break;
       case 'sync-failed':
-        return this.logger.warn(`the member list could not be read: ${event.error.message}`);
+        this.logger.warn(`the member list could not be read: ${event.error.message}`);
     }
   }
 
@@ -37,7 +39,7 @@ export class EndpointLog {
     const served = this.serving.get(endpoint);
     if (!(serves || ceases) || served === serves) return;
     this.serving.set(endpoint, serves);
-    if (serves) return this.logger.log(`connected to ${endpoint}`);
-    this.logger.warn(`${served === true ? 'lost' : 'cannot use'} ${endpoint}: ${reason}; trying again until it serves`);
+    if (serves) this.logger.log(`connected to ${endpoint}`);
+    else this.logger.warn(`${served === true ? 'lost' : 'cannot use'} ${endpoint}: ${reason}; trying until it serves`);
   }
 }

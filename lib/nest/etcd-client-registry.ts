@@ -19,9 +19,9 @@ export class EtcdClientRegistry {
   get(name = DEFAULT_CLIENT): EtcdClient {
     const client = this.clients.get(name);
     if (client !== undefined) return client;
-    const known = [...this.clients.keys()].map((other) => `"${other}"`).join(', ') || 'none';
+    const known = [...this.clients.keys()].sort().map((other) => `"${other}"`);
     throw new EtcdModuleError(
-      `there is no etcd client "${name}" in this app (there is: ${known}); import EtcdModule with that name`,
+      `there is no etcd client "${name}" in this app (there is: ${known.join(', ') || 'none'}); import EtcdModule with that name`,
     );
   }
 

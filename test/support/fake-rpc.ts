@@ -82,7 +82,8 @@ export class FakeRpc implements Rpc {
       stream.fail(new EtcdAbortedError({ method: method.label, cause: options.signal?.reason as unknown })),
     );
     this.streams.push(stream);
-    this.openers.get(method.path)?.(stream, options);
+    // Once the client has sent what it sends at once.
+    queueMicrotask(() => this.openers.get(method.path)?.(stream, options));
     return stream;
   }
 
@@ -104,6 +105,11 @@ export class FakeStream<Req, Res> implements Duplex<Req, Res>, AsyncIterator<Res
   /** Whether the client closed it, rather than the server. */
   isClosed = false;
   endpoint: string | undefined = 'http://fake:2379';
+
+  /** What the client reported of refusals on this stream, in the server's words. */
+  readonly refusals: string[] = [];
+  /** Whether a report of a refusal is answered with "another stream may do better". */
+  refusalsHelp = true;
 
   private readonly waiting: Res[] = [];
   private ended: End | undefined;
@@ -140,6 +146,11 @@ export class FakeStream<Req, Res> implements Duplex<Req, Res>, AsyncIterator<Res
     if (this.ended !== undefined) return;
     this.isClosed = true;
     this.finish({ error: undefined });
+  }
+
+  refused(serverText: string): boolean {
+    this.refusals.push(serverText);
+    return this.refusalsHelp;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Res, undefined> {

@@ -33,7 +33,7 @@ export interface UserListResponse extends AuthResponse {
 
 /** A role. */
 export interface RoleGetResponse extends AuthResponse {
-  /** What the role allows; empty for `root`, which may do everything. */
+  /** What the role allows. The role `root` may do everything, whether the server lists it (newer ones do) or nothing. */
   readonly permissions: readonly RolePermission[];
 }
 

@@ -137,6 +137,7 @@ export class EtcdCluster {
    * @returns the members that are left.
    * @throws {EtcdMemberNotFoundError} when there is no such member.
    * @throws {EtcdMembershipError} when too few members would be left running.
+   * @throws {EtcdUnhealthyError} when some member was not connected to the others for the last 5 seconds.
    * @see etcd `clientv3.Cluster.MemberRemove`
    *
    * @example

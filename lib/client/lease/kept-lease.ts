@@ -30,7 +30,8 @@ export type KeptLeaseState =
   | { readonly name: 'unproven'; readonly since: number; readonly giveUpAt: number }
   /** It is alive on the server at least until `expiresAt`. */
   | { readonly name: 'held'; readonly proof: LeaseProof; readonly expiresAt: number }
-  | { readonly name: 'lost'; readonly lost: LeaseLostReason };
+  /** It is not kept alive any more; `proof` is the last one there was. */
+  | { readonly name: 'lost'; readonly lost: LeaseLostReason; readonly proof: LeaseProof | undefined };
 
 /** Somebody who wants a lease kept alive. */
 export interface LeaseFollower {
@@ -55,6 +56,11 @@ export class KeptLease {
     return this.current;
   }
 
+  /** The last proof that it was alive; `undefined` when there never was one. */
+  get proof(): LeaseProof | undefined {
+    return this.current.name === 'unproven' ? undefined : this.current.proof;
+  }
+
   /** Whether it is known to be alive at `now`, on the local clock. */
   isHeldAt(now: number): boolean {
     return this.current.name === 'held' && now < this.current.expiresAt;
@@ -69,6 +75,18 @@ export class KeptLease {
         return this.current.expiresAt;
       case 'lost':
         return -Infinity;
+    }
+  }
+
+  /** From when on it was to be renewed. */
+  get knownSince(): number {
+    switch (this.current.name) {
+      case 'unproven':
+        return this.current.since;
+      case 'held':
+        return this.current.proof.sentAt;
+      case 'lost':
+        return Infinity;
     }
   }
 
@@ -95,7 +113,7 @@ export class KeptLease {
   }
 
   lose(lost: LeaseLostReason): void {
-    this.enter({ name: 'lost', lost });
+    this.enter({ name: 'lost', lost, proof: this.proof });
     for (const follower of [...this.followers]) follower.onLost(lost);
     this.followers.clear();
   }

@@ -4,7 +4,8 @@ import { EtcdInvalidArgumentError } from '../errors.js';
 import { fromHex, toHex, type Int64 } from '../rpc/int64.js';
 
 const POSITIVE = 'must be the ID of a lease: 1 to 7fffffffffffffff in hex without 0x, as etcdctl prints it';
-const SIGNED = 'must be the ID of a lease: a signed 64-bit number in hex without 0x, other than 0, as etcdctl prints it';
+const SIGNED =
+  'must be the ID of a lease: a signed 64-bit number in hex without 0x, other than 0, as etcdctl prints it';
 
 /** A fresh ID of 63 random bits: nobody else has it. */
 export function randomLeaseId(): string {

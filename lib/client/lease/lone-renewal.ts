@@ -9,17 +9,16 @@ import { EtcdLeaseNotFoundError, EtcdPermissionDeniedError } from '../server-err
 import type { KeptLease } from './kept-lease.js';
 import { pauseLimits, silenceLimitMs } from './renewal-limits.js';
 
-/** An answer, and when its renewal was sent. */
-export interface LoneAnswer {
-  readonly sentAt: number;
-  readonly answer: wire.LeaseKeepAliveResponse;
-}
-
 /** Told once how it ended, unless it was cancelled. */
 export interface LoneEvents {
-  readonly onAnswer: (answer: LoneAnswer) => void;
+  readonly onAnswer: (sentAt: number, answer: wire.LeaseKeepAliveResponse) => void;
   readonly onRefused: (error: EtcdError) => void;
   readonly onClosed: () => void;
+}
+
+interface LoneAnswer {
+  readonly sentAt: number;
+  readonly answer: wire.LeaseKeepAliveResponse;
 }
 
 interface LoneParts {
@@ -53,12 +52,10 @@ export class LoneRenewal {
 
   private async tryOnce(): Promise<void> {
     this.tries += 1;
-    try {
-      const answer = await this.ask();
-      if (!this.isCancelled) this.events.onAnswer(answer);
-    } catch (error) {
-      if (!this.isCancelled) this.onFailure(error as EtcdError);
-    }
+    const answer = await this.ask().catch((error: unknown) => error as EtcdError);
+    if (this.cancelled.signal.aborted) return;
+    if (answer instanceof Error) this.onFailure(answer);
+    else this.events.onAnswer(answer.sentAt, answer.answer);
   }
 
   private async ask(): Promise<LoneAnswer> {
@@ -77,15 +74,15 @@ export class LoneRenewal {
 
   private onFailure(error: EtcdError): void {
     this.lastError = error;
-    if (error instanceof EtcdClosedError) return this.events.onClosed();
+    if (error instanceof EtcdClosedError) {
+      this.events.onClosed();
+      return;
+    }
     if (error instanceof EtcdPermissionDeniedError || error instanceof EtcdLeaseNotFoundError) {
-      return this.events.onRefused(error);
+      this.events.onRefused(error);
+      return;
     }
     const pauseMs = backoffMs(this.tries, pauseLimits([this.lease]), this.parts.random);
     this.cancelPause = this.parts.clock.after(pauseMs, () => void this.tryOnce());
-  }
-
-  private get isCancelled(): boolean {
-    return this.cancelled.signal.aborted;
   }
 }

@@ -46,7 +46,10 @@ export class Schedule<T> {
   /** A timer that is early only finds nothing to do and sets the next one: cheaper than moving it each time. */
   private arm(): void {
     const { firstAt } = this.queue;
-    if (firstAt === undefined) return this.disarm();
+    if (firstAt === undefined) {
+      this.disarm();
+      return;
+    }
     if (this.timer !== undefined && this.timer.at <= firstAt) return;
     this.disarm();
     const cancel = this.clock.after(firstAt - this.clock.now(), () => {

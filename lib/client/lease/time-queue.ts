@@ -29,7 +29,8 @@ export class TimeQueue<T> {
     const entry = this.entries.get(item);
     if (entry !== undefined) {
       entry.at = at;
-      return this.settle(entry);
+      this.settle(entry);
+      return;
     }
     const added = { item, at, index: this.heap.length };
     this.entries.set(item, added);

@@ -55,7 +55,7 @@ export interface SnapshotOptions extends CallOptions {
 /** The outcome of a downgrade request. */
 export interface DowngradeResponse {
   readonly header: ResponseHeader;
-  /** The version the cluster runs as now, for example `3.5.0`. */
+  /** The version the cluster runs as now, for example `3.5.0`, or `3.7` from newer releases. */
   readonly version: string;
 }
 
@@ -273,6 +273,9 @@ export class EtcdMaintenance {
    * Starts a downgrade: from then on members may be replaced, one by one, by those of the older release. It ends by
    * itself when all run it. Take a snapshot first.
    *
+   * etcd 3.5 does it and then answers `request timed out` (`EtcdServerTimeoutError`, outcome unknown) all the same: ask
+   * {@link downgradeValidate}, which is refused with `DowngradeInProcess` when it is under way.
+   *
    * @param version the release to go to, one minor release below, for example `3.5.0`.
    * @param options.timeoutMs default 10_000, not the client's `callTimeoutMs`.
    * @throws {EtcdDowngradeError} when it cannot be done, or one is under way; `reason` says which.
@@ -287,7 +290,7 @@ export class EtcdMaintenance {
   }
 
   /**
-   * Calls a downgrade off.
+   * Calls a downgrade off. etcd 3.5 does it and then answers `request timed out`, see {@link downgradeEnable}.
    *
    * @param options.timeoutMs default 10_000, not the client's `callTimeoutMs`.
    * @throws {EtcdDowngradeError} when none is under way (`reason` `NoInflightDowngrade`).

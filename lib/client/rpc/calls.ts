@@ -1,12 +1,12 @@
 /** The seam made real: checks and encodes a request, hangs the interceptors around it, and keeps account of what runs. */
 import type { Clock, Random } from '../clock.js';
-import { EtcdClosedError, EtcdMessageTooLargeError, type EtcdError } from '../errors.js';
+import { EtcdClosedError, EtcdMessageTooLargeError } from '../errors.js';
 import { requireTimeout, type ResolvedOptions } from '../options.js';
 import { codecOf, type Codec } from './codec.js';
 import { diagnosticsInterceptor, hasDiagnosticsListener } from './diagnostics.js';
 import type { Endpoints } from './endpoints.js';
 import { observeStream, runIntercepted } from './intercepted.js';
-import { CallHeaders } from './headers.js';
+import type { CallHeaders } from './headers.js';
 import type { EtcdCall, EtcdInterceptor } from './interceptor.js';
 import { AUTHENTICATE } from './methods.js';
 import type { Duplex, DuplexMethod, MethodInfo, Rpc, RpcCallOptions, UnaryMethod } from './rpc.js';
@@ -36,26 +36,33 @@ export interface CallCounters {
 
 /** Anything that runs and has to end with the client. */
 interface Running {
-  readonly end: () => void;
+  closeWithClient(): void;
 }
 
 /** The one way to an etcd server. */
 export class Calls implements Rpc {
   private readonly context: CallContext;
-  private readonly running = new Map<object, Running>();
+  private readonly running = new Set<Running>();
+  private readonly forget = (ended: Running): void => void this.running.delete(ended);
   private retries = 0;
   private isClosed = false;
 
-  constructor(private readonly parts: CallsParts) {
+  // Hard private: the options hold the password.
+  readonly #parts: CallsParts;
+
+  constructor(parts: CallsParts) {
+    this.#parts = parts;
     const { options, endpoints, headers, clock, random } = parts;
     const tokens =
       options.auth === undefined
         ? undefined
-        : new TokenSource(
-            options.auth,
-            (name, password) => this.authenticate(name, password),
-            (token) => headers.setToken(token),
-          );
+        : new TokenSource({
+            auth: options.auth,
+            authenticate: (name, password) => this.authenticate(name, password),
+            onToken: (token) => headers.setToken(token),
+            clock,
+            timeoutMs: options.callTimeoutMs,
+          });
     this.context = { endpoints, headers, clock, random, tokens, onRetry: () => (this.retries += 1) };
   }
 
@@ -73,7 +80,7 @@ export class Calls implements Rpc {
       if (interceptors.length === 0) return this.start(spec);
       return runIntercepted(interceptors, this.describe(method, request), spec, (final) => this.start(final));
     } catch (error) {
-      return Promise.reject(error as EtcdError);
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
@@ -88,13 +95,13 @@ export class Calls implements Rpc {
       decode: codec.decode,
       signal: options.signal,
       timeoutMs: options.timeoutMs === undefined ? undefined : requireTimeout('timeoutMs', options.timeoutMs),
-      endpoint: options.endpoint,
+      endpoint: this.knownEndpoint(options),
       requireLeader: options.requireLeader ?? false,
       observer: call === undefined ? undefined : observeStream(interceptors, call),
       metadata: call?.metadata,
     };
-    const stream = new RpcStream(spec, this.context, (ended) => this.running.delete(ended));
-    this.running.set(stream, { end: () => stream.closeWithClient() });
+    const stream = new RpcStream(spec, this.context, this.forget);
+    this.running.add(stream);
     return stream.start();
   }
 
@@ -105,19 +112,19 @@ export class Calls implements Rpc {
   /** Ends every call and stream with `EtcdClosedError`; later ones are refused. */
   close(): void {
     this.isClosed = true;
-    for (const { end } of [...this.running.values()]) end();
+    for (const call of [...this.running]) call.closeWithClient();
   }
 
   private start<Res>(spec: UnarySpec<Res>): Promise<Res> {
     if (this.isClosed) return Promise.reject(this.closedError(spec.method, spec));
-    const call = new UnaryCall(spec, this.context, (ended) => this.running.delete(ended));
-    this.running.set(call, { end: () => call.close() });
+    const call = new UnaryCall(spec, this.context, this.forget);
+    this.running.add(call);
     return call.run();
   }
 
   private encode<Req extends object, Res>(codec: Codec<Req, Res>, method: MethodInfo, request: Req): Uint8Array {
     const message = codec.encode(request);
-    const { maxRequestBytes } = this.parts.options;
+    const { maxRequestBytes } = this.#parts.options;
     if (message.byteLength <= maxRequestBytes) return message;
     const detail = `${message.byteLength} bytes, more than maxRequestBytes (${maxRequestBytes})`;
     throw new EtcdMessageTooLargeError('request', maxRequestBytes, detail, {
@@ -139,9 +146,9 @@ export class Calls implements Rpc {
       decode: codec.decode,
       effect: options.effect ?? method.effect,
       idempotent: options.idempotent ?? false,
-      timeoutMs: timeoutMs === undefined ? this.parts.options.callTimeoutMs : requireTimeout('timeoutMs', timeoutMs),
+      timeoutMs: timeoutMs === undefined ? this.#parts.options.callTimeoutMs : requireTimeout('timeoutMs', timeoutMs),
       signal: options.signal,
-      endpoint: options.endpoint,
+      endpoint: this.knownEndpoint(options),
       requireLeader: options.requireLeader ?? false,
       useToken: method.path !== AUTHENTICATE.path,
       metadata: undefined,
@@ -149,16 +156,22 @@ export class Calls implements Rpc {
     };
   }
 
+  /** Refuses a text that is no endpoint before the call begins. */
+  private knownEndpoint({ endpoint }: RpcCallOptions): string | undefined {
+    if (endpoint !== undefined) this.#parts.endpoints.at(endpoint);
+    return endpoint;
+  }
+
   /** Those of the client, and in front of them the one for `node:diagnostics_channel` while somebody listens. */
   private activeInterceptors(): readonly EtcdInterceptor[] {
-    const { interceptors } = this.parts;
+    const { interceptors } = this.#parts;
     return hasDiagnosticsListener() ? [diagnosticsInterceptor, ...interceptors] : interceptors;
   }
 
   /** Requests of the Auth service hold passwords, which are nobody's to see. */
   private describe(method: MethodInfo, request: object | undefined): EtcdCall {
     const shown = method.service === AUTHENTICATE.service ? undefined : request;
-    return { client: this.parts.options.name, method, metadata: new Map(), request: shown };
+    return { client: this.#parts.options.name, method, metadata: new Map(), request: shown };
   }
 
   private async authenticate(name: string, password: string): Promise<string> {
@@ -174,5 +187,5 @@ export class Calls implements Rpc {
 
 /** The method's constant in `methods.ts` ties the path to the types. */
 function codecFor<Req extends object, Res>(method: UnaryMethod<Req, Res> | DuplexMethod<Req, Res>): Codec<Req, Res> {
-  return codecOf(method.path as string) as Codec<Req, Res>;
+  return codecOf(method.path) as Codec<Req, Res>;
 }

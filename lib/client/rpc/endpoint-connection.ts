@@ -2,9 +2,9 @@
  * One endpoint over time: connected or not, healthy or set aside, and when it is tried again.
  *
  * - A connection attempt is one transport; a failed or lost one is thrown away and a new one made after a jittered pause.
- * - An endpoint that is connected but silent, leaderless or a learner is set aside (`sick`) and probed until it serves
- *   again. Only its silence towards everyone sets it aside: one caller's deadline or one large answer does not, since the
- *   probe is answered meanwhile.
+ * - An endpoint that owes an answer and has given none to anyone for a while is probed. If it does not answer the probe
+ *   either, it is set aside (`sick`) and probed until it serves again; so is one that says it has no leader or is a
+ *   learner. A caller's short deadline, a slow request or a large answer never condemns it: the probe is answered.
  */
 import type { Clock, Random } from '../clock.js';
 import type { Endpoint } from '../endpoint.js';
@@ -67,8 +67,8 @@ export interface EndpointContext {
 
 /** A unary call in flight on an endpoint. */
 export interface PendingCall {
-  /** Called when the endpoint turns out to be silent: a read may move to another one. */
-  onSilent(): void;
+  /** Called when a probe shows that the endpoint does not serve: a read may move to another one. */
+  onUnserved(): void;
 }
 
 const FIRST_RECONNECT_MS = 100;
@@ -76,7 +76,7 @@ const FIRST_RECONNECT_MS = 100;
 const SURE_AFTER_ATTEMPTS = 2;
 const FIRST_PROBE_MS = 250;
 const MAX_PROBE_PAUSE_MS = 2_000;
-/** Silence after which an endpoint with calls in flight is set aside and probed. */
+/** Silence after which an endpoint that owes an answer is probed. */
 const SILENCE_MS = 1_000;
 /** Time for the answer to a probe. Together with SILENCE_MS it bounds what a frozen member costs a reader. */
 const PROBE_TIMEOUT_MS = 700;
@@ -84,12 +84,14 @@ const PROBE_TIMEOUT_MS = 700;
 /** One endpoint over time. */
 export class EndpointConnection {
   private current: EndpointState = { name: 'idle' };
-  private transport: Transport | undefined;
+  // Hard private: `util.inspect` would find the headers of calls in it, and with them the token.
+  #transport: Transport | undefined;
   private cancelTimer: (() => void) | undefined;
   private cancelProbe: (() => void) | undefined;
   private cancelWatch: (() => void) | undefined;
   private readonly pending = new Set<PendingCall>();
-  private heardAt = 0;
+  /** Since when the endpoint owes an answer and has given none; `undefined` while it owes nothing. */
+  private silentSince: number | undefined;
   private probes = 0;
 
   constructor(
@@ -130,14 +132,14 @@ export class EndpointConnection {
     pending: PendingCall,
     done: (status: RpcStatus, message: Uint8Array | undefined) => void,
   ): () => void {
-    this.track(pending);
     const cancel = this.live().unary(path, headers, message, (status, answer) => {
-      this.untrack(pending);
-      this.heardAt = this.context.clock.now();
+      this.pending.delete(pending);
+      this.hear();
       done(status, answer);
     });
+    this.track(pending);
     return () => {
-      this.untrack(pending);
+      this.pending.delete(pending);
       cancel();
     };
   }
@@ -157,18 +159,19 @@ export class EndpointConnection {
   close(): void {
     if (this.current.name === 'closed') return;
     this.clearTimers();
-    this.transport?.close();
-    this.transport = undefined;
+    this.#transport?.close();
+    this.#transport = undefined;
     this.enter({ name: 'closed' });
   }
 
   private live(): Transport {
-    if (this.transport === undefined) throw new Error(`bug: a call on an endpoint that is ${this.current.name}`);
-    return this.transport;
+    if (this.#transport === undefined) throw new Error(`bug: a call on an endpoint that is ${this.current.name}`);
+    return this.#transport;
   }
 
   private connect(attempt: number, lastFailure: string | undefined): void {
     this.enter({ name: 'connecting', attempt, lastFailure });
+    if (this.current.name !== 'connecting') return; // whoever was told of it has closed the client
     const { clock, connectTimeoutMs } = this.context;
     const down = (reason: string, misconfigured: boolean): void => this.onDown(attempt, reason, misconfigured);
     this.cancelTimer = clock.after(
@@ -177,7 +180,7 @@ export class EndpointConnection {
       'background',
     );
     try {
-      this.transport = this.openTransport(down);
+      this.#transport = this.openTransport(down);
     } catch (error) {
       down(error instanceof Error ? error.message : String(error), error instanceof EtcdConfigError);
     }
@@ -185,14 +188,12 @@ export class EndpointConnection {
 
   /** Events of a transport that was given up come too late and are dropped. */
   private openTransport(down: TransportEvents['onDown']): Transport {
-    const isCurrent = (): boolean =>
-      transport === undefined || this.transport === undefined || this.transport === transport;
-    const transport: Transport | undefined = this.context.connect(this.endpoint, {
+    const transport = this.context.connect(this.endpoint, {
       onReady: () => {
-        if (isCurrent()) this.onReady();
+        if (this.#transport === transport) this.onReady();
       },
       onDown: (reason, misconfigured) => {
-        if (isCurrent()) down(reason, misconfigured);
+        if (this.#transport === transport) down(reason, misconfigured);
       },
     });
     return transport;
@@ -201,50 +202,52 @@ export class EndpointConnection {
   private onReady(): void {
     if (this.current.name !== 'connecting') return;
     this.clearTimers();
-    this.heardAt = this.context.clock.now();
+    this.silentSince = undefined;
     this.enter({ name: 'ready' });
   }
 
   private onDown(attempt: number, reason: string, misconfigured: boolean): void {
     if (this.current.name === 'closed' || this.current.name === 'backoff') return;
-    const next = this.current.name === 'connecting' ? attempt + 1 : 1;
-    const sure = misconfigured && attempt >= SURE_AFTER_ATTEMPTS;
+    const wasConnecting = this.current.name === 'connecting';
+    const next = wasConnecting ? attempt + 1 : 1;
+    const sure = misconfigured && wasConnecting && attempt >= SURE_AFTER_ATTEMPTS;
     this.clearTimers();
-    this.transport?.close();
-    this.transport = undefined;
+    this.#transport?.close();
+    this.#transport = undefined;
     const limits = { firstMs: FIRST_RECONNECT_MS, maxMs: this.context.maxReconnectDelayMs };
     const delayMs = backoffMs(next, limits, this.context.random);
     this.cancelTimer = this.context.clock.after(delayMs, () => this.connect(next, reason), 'background');
     this.enter({ name: 'backoff', attempt: next, reason, misconfigured: sure, delayMs });
   }
 
+  /** A call that its caller gave up stays unanswered: many short deadlines in a row hide no silence. */
   private track(pending: PendingCall): void {
-    if (this.pending.size === 0) this.heardAt = this.context.clock.now();
     this.pending.add(pending);
-    this.cancelWatch ??= this.context.clock.after(SILENCE_MS, () => this.checkSilence(), 'background');
+    this.silentSince ??= this.context.clock.now();
+    this.watchSilence(SILENCE_MS);
   }
 
-  private untrack(pending: PendingCall): void {
-    this.pending.delete(pending);
+  private hear(): void {
+    this.silentSince = this.pending.size === 0 ? undefined : this.context.clock.now();
   }
 
-  /** One timer an endpoint, not one a call: it runs while there are calls in flight. */
+  /** One timer an endpoint, not one a call: it runs while the endpoint is healthy and owes an answer. */
+  private watchSilence(delayMs: number): void {
+    this.cancelWatch ??= this.context.clock.after(delayMs, () => this.checkSilence(), 'background');
+  }
+
   private checkSilence(): void {
     this.cancelWatch = undefined;
-    if (this.pending.size === 0 || !this.isConnected) return;
-    const silentMs = this.context.clock.now() - this.heardAt;
-    if (silentMs >= SILENCE_MS && this.current.name === 'ready') {
-      this.enter({ name: 'sick', reason: `no answer for ${Math.round(silentMs)} ms` });
-      this.probe();
-    }
-    const nextMs = silentMs >= SILENCE_MS ? SILENCE_MS : SILENCE_MS - silentMs;
-    this.cancelWatch = this.context.clock.after(nextMs, () => this.checkSilence(), 'background');
+    if (this.current.name !== 'ready' || this.silentSince === undefined) return;
+    const silentMs = this.context.clock.now() - this.silentSince;
+    if (silentMs >= SILENCE_MS) this.probe();
+    else this.watchSilence(SILENCE_MS - silentMs);
   }
 
   private probe(): void {
-    if (this.transport === undefined) return;
+    if (this.#transport === undefined || this.cancelProbe !== undefined) return;
     this.probes += 1;
-    const cancelCall = this.context.probe(this.transport, (sickness) => this.onProbed(sickness));
+    const cancelCall = this.context.probe(this.#transport, (sickness) => this.onProbed(sickness));
     const cancelTimeout = this.context.clock.after(PROBE_TIMEOUT_MS, () => this.onProbeTimeout(), 'background');
     this.cancelProbe = () => {
       cancelCall();
@@ -254,22 +257,31 @@ export class EndpointConnection {
 
   private onProbed(sickness: string | undefined): void {
     this.endProbe();
-    if (this.current.name !== 'sick') return;
-    this.heardAt = this.context.clock.now();
-    if (sickness === undefined) {
-      this.probes = 0;
-      this.enter({ name: 'ready' });
-    } else {
-      this.enter({ name: 'sick', reason: sickness });
-      this.probeLater();
-    }
+    if (!this.isConnected) return;
+    this.hear();
+    if (sickness === undefined) this.recover();
+    else this.fallSick(sickness);
   }
 
   private onProbeTimeout(): void {
     this.endProbe();
-    if (this.current.name !== 'sick') return;
+    if (!this.isConnected) return;
+    const since = this.silentSince ?? this.context.clock.now() - PROBE_TIMEOUT_MS;
+    this.fallSick(`no answer for ${Math.round(this.context.clock.now() - since)} ms`);
+  }
+
+  private recover(): void {
+    this.probes = 0;
+    this.cancelTimer?.();
+    this.cancelTimer = undefined;
+    if (this.current.name === 'sick') this.enter({ name: 'ready' });
+    if (this.silentSince !== undefined) this.watchSilence(SILENCE_MS);
+  }
+
+  private fallSick(reason: string): void {
+    this.enter({ name: 'sick', reason });
     this.probeLater();
-    for (const call of [...this.pending]) call.onSilent();
+    for (const call of [...this.pending]) call.onUnserved();
   }
 
   private probeLater(): void {

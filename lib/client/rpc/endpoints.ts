@@ -58,9 +58,9 @@ export class Endpoints {
     }));
   }
 
-  /** Why each endpoint that cannot be used cannot be used. */
-  failures(): readonly EndpointFailure[] {
-    return this.connections.flatMap(({ failure }) => failure ?? []);
+  /** Why each endpoint (or the one that is asked for) that cannot be used cannot be used. */
+  failures(pinned?: string): readonly EndpointFailure[] {
+    return this.asked(pinned).flatMap(({ failure }) => failure ?? []);
   }
 
   /**
@@ -71,10 +71,7 @@ export class Endpoints {
    */
   at(text: string): EndpointConnection {
     const known = this.connections.find(({ endpoint }) => endpoint.text === text) ?? this.others.get(text);
-    if (known !== undefined) return known;
-    const opened = this.open(parseEndpoint(text, 'endpoint'));
-    this.others.set(text, opened);
-    return opened;
+    return known ?? this.other(parseEndpoint(text, 'endpoint'));
   }
 
   /**
@@ -82,9 +79,8 @@ export class Endpoints {
    * the configuration can mend. `undefined` when there is hope.
    */
   hopeless(pinned: string | undefined): readonly EndpointFailure[] | undefined {
-    const asked = pinned === undefined ? this.connections : [this.at(pinned)];
-    if (!asked.every((connection) => connection.isMisconfigured)) return undefined;
-    return asked.flatMap(({ failure }) => failure ?? []);
+    const isHopeless = this.asked(pinned).every((connection) => connection.isMisconfigured);
+    return isHopeless ? this.failures(pinned) : undefined;
   }
 
   /** Starts to connect to every endpoint that was not tried yet. */
@@ -102,6 +98,14 @@ export class Endpoints {
     return this.next('ready', avoid) ?? this.next('sick', avoid);
   }
 
+  /** The connection for the next try of a call: the pinned one, if it is connected, else {@link pick}'s. */
+  choose(pinned: string | undefined, avoid: EndpointConnection | undefined): EndpointConnection | undefined {
+    if (pinned === undefined) return this.pick(avoid);
+    const connection = this.at(pinned);
+    connection.wake();
+    return connection.isConnected ? connection : undefined;
+  }
+
   /** Calls `waiter` once, as soon as an endpoint changes in a way that makes another `pick` worthwhile. */
   wait(waiter: Waiter): () => void {
     this.waiters.add(waiter);
@@ -113,8 +117,12 @@ export class Endpoints {
     return this.connections.some((other) => other !== connection && other.state.name === 'ready');
   }
 
-  /** Takes a new list. Endpoints that stay keep their connections; calls on those that go are the callers' to retry. */
+  /**
+   * Takes a new list. Endpoints that stay keep their connections; calls on those that go are the callers' to retry.
+   * Does nothing once closed.
+   */
   replace(endpoints: readonly Endpoint[]): void {
+    if (this.closed) return;
     const kept = new Map(this.connections.map((connection) => [connection.endpoint.text, connection]));
     const next = endpoints.map((endpoint) => {
       const known = kept.get(endpoint.text) ?? this.others.get(endpoint.text);
@@ -131,6 +139,21 @@ export class Endpoints {
     this.closed = true;
     for (const connection of [...this.connections, ...this.others.values()]) connection.close();
     this.waiters.clear();
+  }
+
+  private asked(pinned: string | undefined): readonly EndpointConnection[] {
+    return pinned === undefined ? this.connections : [this.at(pinned)];
+  }
+
+  /** One place may be written in several ways: `http://a:1` and `http://a:1/` share a connection. */
+  private other(endpoint: Endpoint): EndpointConnection {
+    const isSame = ({ endpoint: { address, security } }: EndpointConnection): boolean =>
+      address === endpoint.address && security === endpoint.security;
+    const known = [...this.connections, ...this.others.values()].find(isSame);
+    if (known !== undefined) return known;
+    const opened = this.open(endpoint);
+    this.others.set(endpoint.text, opened);
+    return opened;
   }
 
   private open(endpoint: Endpoint): EndpointConnection {
@@ -158,9 +181,10 @@ export class Endpoints {
     return fallback;
   }
 
+  /** One that is woken may end the wait of another, or wait anew. */
   private wakeWaiters(): void {
-    const woken = [...this.waiters];
-    this.waiters.clear();
-    for (const waiter of woken) waiter();
+    for (const waiter of [...this.waiters]) {
+      if (this.waiters.delete(waiter)) waiter();
+    }
   }
 }

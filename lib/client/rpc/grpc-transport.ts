@@ -236,11 +236,25 @@ class GrpcTransport implements Transport {
   }
 }
 
+/** Before its first message is on its way, a call of grpc-js keeps but the newest one: the others wait here until then. */
 class GrpcStream implements TransportStream {
+  private phase: 'new' | 'starting' | 'started' = 'new';
+  private readonly waiting: Buffer[] = [];
+  private halfClosed = false;
+
   constructor(private readonly call: GrpcCall) {}
 
   send(message: Uint8Array): void {
-    this.call.sendMessageWithContext(NO_MESSAGE_CONTEXT, asBuffer(message));
+    switch (this.phase) {
+      case 'new':
+        this.phase = 'starting';
+        return this.call.sendMessageWithContext({ callback: () => this.onStarted() }, asBuffer(message));
+      case 'starting':
+        this.waiting.push(asBuffer(message));
+        return;
+      case 'started':
+        return this.call.sendMessageWithContext(NO_MESSAGE_CONTEXT, asBuffer(message));
+    }
   }
 
   read(): void {
@@ -248,11 +262,19 @@ class GrpcStream implements TransportStream {
   }
 
   halfClose(): void {
-    this.call.halfClose();
+    this.halfClosed = true;
+    if (this.waiting.length === 0) this.call.halfClose();
   }
 
   cancel(): void {
     this.call.cancelWithStatus(grpcStatus.CANCELLED, CANCELLED_TEXT);
+  }
+
+  private onStarted(): void {
+    this.phase = 'started';
+    const waiting = this.waiting.splice(0);
+    for (const message of waiting) this.call.sendMessageWithContext(NO_MESSAGE_CONTEXT, message);
+    if (this.halfClosed && waiting.length > 0) this.call.halfClose();
   }
 }
 

@@ -72,17 +72,24 @@ export class MessagePlans {
     const plan = { name: fullName.slice(fullName.lastIndexOf('.') + 1), fields, received, oneofs };
     this.plans.set(fullName, plan); // before its fields are planned: a transaction holds transactions
     for (const [name, field] of Object.entries(node?.fields ?? {})) {
-      const converters = this.convertersOf(fullName, name, field, `${plan.name}.${name}`);
+      const converters = this.convertersOf(fullName, name, field, `${plan.name}.${name}`, isChoice(oneofs, name));
       fields.push({ name, ...converters });
       if (converters.fromWire !== undefined) received.push({ name, fromWire: converters.fromWire });
     }
     return plan;
   }
 
-  private convertersOf(message: string, name: string, field: FieldDescriptor, label: string): Converters {
+  private convertersOf(
+    message: string,
+    name: string,
+    field: FieldDescriptor,
+    label: string,
+    isChoice: boolean,
+  ): Converters {
     const isIdentifier = this.identifiers[message]?.includes(name) ?? false;
     const single = this.singleOf(field.type, isIdentifier, label);
-    return field.rule === 'repeated' ? listOf(single, label) : single;
+    if (field.rule === 'repeated') return listOf(single, label);
+    return field.type === 'bytes' && !isChoice ? withoutEmpty(single) : single;
   }
 
   private singleOf(type: string, isIdentifier: boolean, label: string): Converters {
@@ -204,6 +211,25 @@ function bytes(label: string): Convert {
     if (value instanceof Uint8Array) return value;
     throw new EtcdInvalidArgumentError(label, mustBe('a Uint8Array', value));
   };
+}
+
+/**
+ * Empty bytes are not sent, as protobuf's rules say for a field with its default value. Here it matters: of a range end
+ * that is there but empty, etcd makes "every key from `key` on", where none at all means the one key.
+ */
+function withoutEmpty({ toWire: convert, fromWire: convertBack }: Converters): Converters {
+  return {
+    toWire: (value) => {
+      const converted = convert(value) as Uint8Array;
+      return converted.byteLength === 0 ? undefined : converted;
+    },
+    fromWire: convertBack,
+  };
+}
+
+/** Whether the field is one of those of which at most one is set: then that it is set says something, whatever it holds. */
+function isChoice(oneofs: readonly (readonly string[])[], name: string): boolean {
+  return oneofs.some((oneof) => oneof.includes(name));
 }
 
 function ofType(type: 'string' | 'boolean', label: string): Convert {

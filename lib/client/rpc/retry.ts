@@ -11,8 +11,8 @@ export interface RepeatFacts {
   readonly mayRepeat: boolean;
   /** The call is for one endpoint and no other. */
   readonly isPinned: boolean;
-  /** How often this call has got a new token already. */
-  readonly refreshes: number;
+  /** How often the token of this call was refused already. */
+  readonly tokenRefusals: number;
   /** The client has credentials to get a token with. */
   readonly hasTokens: boolean;
 }
@@ -21,7 +21,7 @@ export interface RepeatFacts {
 export const RETRY_LIMITS: BackoffLimits = { firstMs: 25, maxMs: 400 };
 
 /** A server that refuses every fresh token must not be asked for ever. */
-const MAX_REFRESHES = 3;
+const MAX_TOKEN_REFUSALS = 3;
 
 /**
  * A read is repeated whenever another attempt may succeed. A write is repeated only when the server refused it before
@@ -44,8 +44,8 @@ export function repeatDecision(failure: Failure, facts: RepeatFacts): Decision {
 }
 
 /** Users of client certificates have no token, but race with changes of the auth store like everyone else. */
-function tokenDecision(failure: Failure, { hasTokens, refreshes }: RepeatFacts): Decision {
-  if (refreshes >= MAX_REFRESHES) return 'give-up';
+function tokenDecision(failure: Failure, { hasTokens, tokenRefusals }: RepeatFacts): Decision {
+  if (tokenRefusals >= MAX_TOKEN_REFUSALS) return 'give-up';
   if (hasTokens) return 'refresh-token';
   return failure.reason === 'AuthOldRevision' ? 'elsewhere' : 'give-up';
 }

@@ -81,15 +81,28 @@ export interface Rpc {
 /**
  * A stream on one endpoint: answers by iteration, requests by `send`.
  *
- * Iterate once. Messages are pulled: the next one is read from the connection when the loop asks for it.
+ * Iterate once, one `next()` at a time. Messages are pulled: only a few are read ahead of the loop, then the connection's
+ * own flow control holds the server back.
  */
 export interface Duplex<Req, Res> extends AsyncIterable<Res> {
   /** Sends a request, or keeps it until the stream is open. Does nothing once the stream has ended. */
   send(request: Req): void;
   /** Says that no more requests follow. */
   halfClose(): void;
-  /** Cancels the stream on the server and ends the iteration without an error. */
-  close(): void;
+  /**
+   * Cancels the stream on the server and ends the iteration without an error.
+   *
+   * @param silence given when the stream is closed because answers it owed did not come, in words for status and errors:
+   *   its endpoint is set aside until it answers a probe.
+   */
+  close(silence?: string): void;
+  /**
+   * Says that an answer on this open stream refuses its token or its member, in the server's words, as etcd refuses one
+   * watch of many. The next stream gets a new token, or goes elsewhere. Ends nothing.
+   *
+   * @returns whether another stream may do better.
+   */
+  refused(serverText: string): boolean;
   /** The endpoint the stream runs on, once it is open. */
   readonly endpoint: string | undefined;
 }

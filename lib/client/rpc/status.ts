@@ -36,9 +36,9 @@ function readByCode(method: MethodInfo, status: RpcStatus): Failure {
   const { code, details } = status;
   switch (code) {
     case GrpcCode.unavailable:
-      return failure('interrupted', status, (context) => new EtcdUnavailableError(brokenText(details), [], context));
+      return isFromEtcd(details) ? unlisted('interrupted', status) : broken(status);
     case GrpcCode.unimplemented:
-      return failure('final', status, (context) => new EtcdUnsupportedError(method.label, method.since, context));
+      return failure('final', status, (context) => new EtcdUnsupportedError('the RPC', method.since, context));
     case GrpcCode.resourceExhausted:
       return readExhausted(status);
     case GrpcCode.permissionDenied:
@@ -52,10 +52,34 @@ function readByCode(method: MethodInfo, status: RpcStatus): Failure {
     case GrpcCode.failedPrecondition:
     case GrpcCode.outOfRange:
     case GrpcCode.notFound:
-      return failure('final', status, (context) => new EtcdServerError(facts('Unknown', details), context));
+      return unlisted('final', status);
+    case GrpcCode.internal:
+      return RESET_STREAM.test(details) ? broken(status) : unlisted('unclear', status);
+    // Nobody on this side gave the call up: a proxy or the member did.
+    case GrpcCode.cancelled:
+    case GrpcCode.deadlineExceeded:
+    case GrpcCode.aborted:
+      return unlisted('interrupted', status);
     default:
-      return failure('unclear', status, (context) => new EtcdServerError(facts('Unknown', details), context));
+      return unlisted('unclear', status);
   }
+}
+
+/** grpc-js's words for a stream that was torn down in the middle, for example by a proxy or a broken connection. */
+const RESET_STREAM = /^Received RST_STREAM/;
+
+/** A message that etcd's own list does not have: of a newer release, or of one of its inner packages. */
+function isFromEtcd(details: string): boolean {
+  return stripRpcPrefix(details).startsWith('etcdserver: ');
+}
+
+function unlisted(fate: Fate, status: RpcStatus): Failure {
+  return failure(fate, status, (context) => new EtcdServerError(facts('Unknown', status.details), context));
+}
+
+function broken(status: RpcStatus): Failure {
+  const text = `the connection failed: ${status.details}`;
+  return failure('interrupted', status, (context) => new EtcdUnavailableError(text, [], context));
 }
 
 /** RESOURCE_EXHAUSTED is etcd's, gRPC's for a size limit on either side, or a connection that was told to calm down. */
@@ -74,7 +98,7 @@ function readExhausted(status: RpcStatus): Failure {
           (context) => new EtcdMessageTooLargeError('request', maxIn(details), details, context),
         );
   }
-  return failure('interrupted', status, (context) => new EtcdUnavailableError(brokenText(details), [], context));
+  return isFromEtcd(details) ? unlisted('interrupted', status) : broken(status);
 }
 
 function responseHint(details: string): string {
@@ -84,10 +108,6 @@ function responseHint(details: string): string {
 function maxIn(details: string): number | undefined {
   const limit = /vs\.? (\d+)/.exec(details)?.[1];
   return limit === undefined ? undefined : Number(limit);
-}
-
-function brokenText(details: string): string {
-  return `the connection failed: ${details}`;
 }
 
 function facts(reason: string, details: string): { reason: string; serverMessage: string } {

@@ -12,7 +12,8 @@ import {
 import type { EndpointConnection } from './endpoint-connection.js';
 import type { EtcdStreamObserver } from './interceptor.js';
 import type { Duplex, MethodInfo } from './rpc.js';
-import { readFailure } from './status.js';
+import { readFailure, type Failure } from './status.js';
+import { tokenError } from './token-source.js';
 import { GrpcCode, type RpcStatus, type TransportStream } from './transport.js';
 import type { CallContext } from './unary-call.js';
 
@@ -47,7 +48,8 @@ const READ_AHEAD = 16;
 
 /** One stream. */
 export class RpcStream<Req extends object, Res> implements Duplex<Req, Res>, AsyncIterator<Res, undefined> {
-  private state: StreamState = { name: 'opening', cancelWait: undefined };
+  // Hard private: `util.inspect` would find the token in it.
+  #state: StreamState = { name: 'opening', cancelWait: undefined };
   private readonly unsent: Uint8Array[] = [];
   private readonly received: Res[] = [];
   private halfClosed = false;
@@ -82,20 +84,32 @@ export class RpcStream<Req extends object, Res> implements Duplex<Req, Res>, Asy
   }
 
   send(request: Req): void {
-    if (this.state.name === 'ended') return;
+    if (this.#state.name === 'ended') return;
+    if (this.halfClosed) throw new Error(`bug: ${this.spec.method.label} sends after its half-close`);
     const message = this.spec.encode(request);
-    this.spec.observer?.sent?.();
-    if (this.state.name === 'open') this.state.transport.send(message);
+    if (!this.tell('sent')) return;
+    if (this.#state.name === 'open') this.#state.transport.send(message);
     else this.unsent.push(message);
   }
 
   halfClose(): void {
+    if (this.halfClosed) return;
     this.halfClosed = true;
-    if (this.state.name === 'open') this.state.transport.halfClose();
+    if (this.#state.name === 'open') this.#state.transport.halfClose();
   }
 
-  close(): void {
+  close(silence?: string): void {
+    if (silence !== undefined && this.#state.name === 'open') this.#state.connection.setAside(silence);
     this.end(undefined);
+  }
+
+  refused(serverText: string): boolean {
+    if (this.#state.name !== 'open') return false;
+    const failure = readFailure(this.spec.method, { code: GrpcCode.unknown, details: serverText });
+    this.learnFrom(failure, serverText);
+    // Who has no token, but a client certificate, races with changes of the auth store like everyone else.
+    if (failure.fate === 'token') return this.context.tokens !== undefined || failure.reason === 'AuthOldRevision';
+    return failure.fate === 'refused' || failure.fate === 'interrupted';
   }
 
   /** Ends the stream because the client is closing. */
@@ -113,11 +127,12 @@ export class RpcStream<Req extends object, Res> implements Duplex<Req, Res>, Asy
       this.readAhead();
       return Promise.resolve({ done: false, value });
     }
-    if (this.state.name === 'ended') {
-      return this.state.error === undefined
+    if (this.#state.name === 'ended') {
+      return this.#state.error === undefined
         ? Promise.resolve({ done: true, value: undefined })
-        : Promise.reject(this.state.error);
+        : Promise.reject(this.#state.error);
     }
+    if (this.wanted !== undefined) return Promise.reject(new Error('bug: next() before the last one was answered'));
     return new Promise((resolve, reject) => (this.wanted = { resolve, reject }));
   }
 
@@ -132,14 +147,20 @@ export class RpcStream<Req extends object, Res> implements Duplex<Req, Res>, Asy
   };
 
   private open(): void {
-    if (this.state.name !== 'opening') return;
-    const { tokens, endpoints, headers } = this.context;
+    if (this.#state.name !== 'opening') return;
+    const { tokens, endpoints } = this.context;
     if (tokens?.isReady === false) return this.waitForToken();
-    const connection = this.choose();
-    if (connection === undefined) {
-      this.enter({ name: 'opening', cancelWait: endpoints.wait(() => this.open()) });
-      return this.failIfHopeless();
+    const connection = endpoints.choose(this.spec.endpoint, undefined);
+    if (connection === undefined) return this.waitForConnection();
+    try {
+      this.openOn(connection);
+    } catch (error) {
+      this.end(error);
     }
+  }
+
+  private openOn(connection: EndpointConnection): void {
+    const { tokens, headers } = this.context;
     this.lastEndpoint = connection.endpoint.text;
     const sent = headers.get(this.spec.requireLeader, this.spec.metadata);
     const transport = connection.duplex(this.spec.method.path, sent, {
@@ -152,37 +173,30 @@ export class RpcStream<Req extends object, Res> implements Duplex<Req, Res>, Asy
     this.readAhead();
   }
 
-  private choose(): EndpointConnection | undefined {
-    const { endpoints } = this.context;
-    if (this.spec.endpoint === undefined) return endpoints.pick();
-    const pinned = endpoints.at(this.spec.endpoint);
-    pinned.wake();
-    return pinned.isConnected ? pinned : undefined;
-  }
-
   private waitForToken(): void {
     this.context.tokens?.refresh(undefined).then(
       () => this.open(),
-      (error: unknown) => this.end(error as EtcdError),
+      (error: unknown) => this.end(tokenError(error, this.errorContext())),
     );
   }
 
-  private failIfHopeless(): void {
-    const failures = this.context.endpoints.hopeless(this.spec.endpoint);
+  private waitForConnection(): void {
+    const { endpoints } = this.context;
+    this.enter({ name: 'opening', cancelWait: endpoints.wait(() => this.open()) });
+    const failures = endpoints.hopeless(this.spec.endpoint);
     if (failures === undefined) return;
-    this.end(
-      new EtcdUnavailableError(`no endpoint can be used: ${describeFailures(failures)}`, failures, this.errorContext()),
-    );
+    const text = `no endpoint can be used: ${describeFailures(failures)}`;
+    this.end(new EtcdUnavailableError(text, failures, this.errorContext()));
   }
 
   private readAhead(): void {
-    if (this.state.name !== 'open' || this.isReading || this.received.length >= READ_AHEAD) return;
+    if (this.#state.name !== 'open' || this.isReading || this.received.length >= READ_AHEAD) return;
     this.isReading = true;
-    this.state.transport.read();
+    this.#state.transport.read();
   }
 
   private onMessage(bytes: Uint8Array): void {
-    if (this.state.name !== 'open') return;
+    if (this.#state.name !== 'open') return;
     this.isReading = false;
     let message: Res;
     try {
@@ -191,7 +205,7 @@ export class RpcStream<Req extends object, Res> implements Duplex<Req, Res>, Asy
       const text = cause instanceof Error ? cause.message : String(cause);
       return this.end(new EtcdProtocolError(text, { ...this.errorContext(), cause }));
     }
-    this.spec.observer?.received?.();
+    if (!this.tell('received')) return;
     this.deliver(message);
     this.readAhead();
   }
@@ -204,19 +218,25 @@ export class RpcStream<Req extends object, Res> implements Duplex<Req, Res>, Asy
   }
 
   private onStatus(status: RpcStatus): void {
-    if (this.state.name !== 'open') return;
+    if (this.#state.name !== 'open') return;
     if (status.code === GrpcCode.ok) return this.finish(undefined);
     const failure = readFailure(this.spec.method, status);
-    if (failure.fate === 'token') this.context.tokens?.invalidate(this.state.token);
-    if (failure.fate === 'refused') this.state.connection.setAside(failure.reason ?? status.details);
+    this.learnFrom(failure, status.details);
     this.finish(failure.toError(this.errorContext()));
+  }
+
+  /** What a refusal says about the token and the member goes for other calls too. */
+  private learnFrom({ fate, reason }: Failure, details: string): void {
+    if (this.#state.name !== 'open') return;
+    if (fate === 'token') this.context.tokens?.invalidate(this.#state.token);
+    if (fate === 'refused') this.#state.connection.setAside(reason ?? details);
   }
 
   private onDeadline(timeoutMs: number): void {
     const { endpoints } = this.context;
     const waitingFor =
-      this.state.name === 'open'
-        ? `waiting for ${this.state.connection.endpoint.text}`
+      this.#state.name === 'open'
+        ? `waiting for ${this.#state.connection.endpoint.text}`
         : `waiting for a connection: ${describeFailures(endpoints.failures())}`;
     this.end(new EtcdDeadlineExceededError(timeoutMs, waitingFor, endpoints.failures(), this.errorContext()));
   }
@@ -229,28 +249,51 @@ export class RpcStream<Req extends object, Res> implements Duplex<Req, Res>, Asy
     };
   }
 
-  /** Ends it from this side: cancelled on the server too. */
-  private end(error: EtcdError | undefined): void {
-    if (this.state.name === 'open') this.state.transport.cancel();
-    if (this.state.name === 'opening') this.state.cancelWait?.();
-    this.finish(error);
+  /** Tells the interceptors. What one of them throws ends the stream; it never gets out into the transport. */
+  private tell(event: 'sent' | 'received'): boolean {
+    try {
+      this.spec.observer?.[event]?.();
+    } catch (thrown) {
+      this.end(thrown);
+    }
+    return this.#state.name !== 'ended';
+  }
+
+  /** Ends it from this side: cancelled on the server too, and what was not taken or sent yet is dropped. */
+  private end(error: unknown): void {
+    if (this.#state.name === 'open') this.#state.transport.cancel();
+    if (this.#state.name === 'opening') this.#state.cancelWait?.();
+    this.received.length = 0;
+    this.unsent.length = 0;
+    this.finish(error as EtcdError | undefined);
   }
 
   private finish(error: EtcdError | undefined): void {
-    if (this.state.name === 'ended') return;
+    if (this.#state.name === 'ended') return;
     this.enter({ name: 'ended', error });
     this.cancelDeadline?.();
     this.spec.signal?.removeEventListener('abort', this.onAbort);
-    this.spec.observer?.ended?.(error);
     this.onEnd(this);
+    const final = this.tellEnd(error);
     const wanted = this.wanted;
     this.wanted = undefined;
-    if (error === undefined) wanted?.resolve({ done: true, value: undefined });
-    else wanted?.reject(error);
+    if (final === undefined) wanted?.resolve({ done: true, value: undefined });
+    else wanted?.reject(final);
+  }
+
+  /** The error the stream ends with: its own, or that of an interceptor that throws when it is told of the end. */
+  private tellEnd(error: EtcdError | undefined): EtcdError | undefined {
+    try {
+      this.spec.observer?.ended?.(error);
+      return error;
+    } catch (thrown) {
+      this.enter({ name: 'ended', error: thrown as EtcdError });
+      return thrown as EtcdError;
+    }
   }
 
   /** The only line that changes the state. */
   private enter(state: StreamState): void {
-    this.state = state;
+    this.#state = state;
   }
 }

@@ -47,7 +47,10 @@ export interface TransportStream {
   cancel(): void;
 }
 
-/** Told once that the connection is up, and once, at the latest, that it is not or no longer. */
+/**
+ * Told once that the connection is up, and once, at the latest, that it is not or no longer. Never before the function
+ * that started the attempt has returned.
+ */
 export interface TransportEvents {
   onReady(): void;
   /**
@@ -64,13 +67,17 @@ export interface TransportEvents {
  * makes another. Calls may be started only between `onReady` and `onDown`.
  */
 export interface Transport {
-  /** Starts a unary call. `done` is called once, unless the returned function, which cancels, was called before. */
+  /**
+   * Starts a unary call. `done` is called once, unless the returned function, which cancels, was called before; never
+   * before the returned function is there. It is called too when the connection goes down.
+   */
   unary(
     path: string,
     headers: Headers,
     message: Uint8Array,
     done: (status: RpcStatus, message: Uint8Array | undefined) => void,
   ): () => void;
+  /** Starts a stream. The listener is not called before the stream is returned. */
   duplex(path: string, headers: Headers, listener: StreamListener): TransportStream;
   /** Closes the connection; calls in flight are the caller's to cancel first. No event follows. */
   close(): void;

@@ -7,10 +7,10 @@ import {
   EtcdProtocolError,
   EtcdUnavailableError,
   describeFailures,
+  type EndpointFailure,
   type EtcdError,
   type ErrorContext,
 } from '../errors.js';
-import { EtcdAuthenticationError } from '../server-errors.js';
 import { backoffMs } from './backoff.js';
 import type { EndpointConnection, PendingCall } from './endpoint-connection.js';
 import type { Endpoints } from './endpoints.js';
@@ -18,7 +18,7 @@ import type { CallHeaders } from './headers.js';
 import { repeatDecision, RETRY_LIMITS } from './retry.js';
 import type { Effect, MethodInfo } from './rpc.js';
 import { readFailure, type Failure } from './status.js';
-import type { TokenSource } from './token-source.js';
+import { tokenError, type TokenSource } from './token-source.js';
 import { GrpcCode, type RpcStatus } from './transport.js';
 
 /** What calls share. */
@@ -54,25 +54,36 @@ export interface UnarySpec<Res> {
 type Phase =
   | { readonly name: 'token' }
   | { readonly name: 'connection' }
-  | { readonly name: 'answer'; readonly connection: EndpointConnection; readonly token: string | undefined }
+  | { readonly name: 'answer'; readonly connection: EndpointConnection }
   | { readonly name: 'pause' }
   | { readonly name: 'done' };
 
-const EMPTY = new Uint8Array(0);
+/** What the last attempt ended with. */
+interface LastFailure {
+  readonly error: EtcdError;
+  /** The error's words without the call's own method, endpoint and outcome, for the message of another error. */
+  readonly text: () => string;
+}
 
-/** One unary call. */
+/**
+ * One unary call.
+ *
+ * What an interceptor throws while it is told of an attempt becomes the result of the call; it never gets out into the
+ * transport or a timer, where it would end the process.
+ */
 export class UnaryCall<Res> implements PendingCall {
   private phase: Phase = { name: 'connection' };
   private attempts = 0;
-  private refreshes = 0;
+  private pauses = 0;
+  private tokenRefusals = 0;
   private maybeApplied = false;
   private lastEndpoint: string | undefined;
-  private lastError: EtcdError | undefined;
+  private lastFailure: LastFailure | undefined;
   private cancelStep: (() => void) | undefined;
   private cancelDeadline: (() => void) | undefined;
   private endAttempt: ((error: EtcdError | undefined) => void) | undefined;
   private resolve!: (answer: Res) => void;
-  private reject!: (error: EtcdError) => void;
+  private reject!: (error: unknown) => void;
 
   constructor(
     private readonly spec: UnarySpec<Res>,
@@ -97,19 +108,26 @@ export class UnaryCall<Res> implements PendingCall {
   }
 
   /** Ends the call because the client is closing. */
-  close(): void {
-    this.fail(EtcdClosedError);
+  closeWithClient(): void {
+    this.noteInFlight();
+    this.settleError(new EtcdClosedError(this.errorContext()));
   }
 
-  /** The endpoint says nothing to anyone: a call that may be repeated goes to another one. */
-  onSilent(): void {
-    if (this.phase.name !== 'answer' || !this.mayRepeat()) return;
+  /** The endpoint does not serve, as a probe has shown: a call that may be repeated goes to another one. */
+  onUnserved(): void {
+    if (this.phase.name !== 'answer' || this.spec.endpoint !== undefined || !this.mayRepeat()) return;
     const { connection } = this.phase;
-    if (this.spec.endpoint !== undefined || !this.context.endpoints.hasAlternative(connection)) return;
+    if (!this.context.endpoints.hasAlternative(connection)) return;
     this.cancelStep?.();
-    this.endAttempt?.(new EtcdUnavailableError('the endpoint does not answer', [], this.errorContext()));
-    this.noteRetry();
-    this.attempt(connection);
+    this.cancelStep = undefined;
+    this.noteInFlight();
+    const text = `the endpoint does not serve: ${connection.failure?.reason ?? 'no answer'}`;
+    const error = new EtcdUnavailableError(text, [], this.errorContext());
+    this.lastFailure = { error, text: () => text };
+    this.afterAttempt(error, () => {
+      this.noteRetry();
+      this.attempt(connection);
+    });
   }
 
   private readonly onAbort = (): void => {
@@ -119,47 +137,45 @@ export class UnaryCall<Res> implements PendingCall {
   };
 
   private attempt(avoid: EndpointConnection | undefined): void {
-    const { tokens, endpoints, headers } = this.context;
+    const { tokens, endpoints } = this.context;
     if (this.spec.useToken && tokens?.isReady === false) return this.refreshToken(undefined);
-    const connection = this.choose(avoid);
-    if (connection === undefined) {
-      this.enter(
-        { name: 'connection' },
-        endpoints.wait(() => this.onConnectionChange(avoid)),
-      );
-      return this.failIfHopeless();
+    const connection = endpoints.choose(this.spec.endpoint, avoid);
+    if (this.isDone()) return;
+    if (connection === undefined) return this.waitForConnection(avoid);
+    try {
+      this.send(connection);
+    } catch (error) {
+      this.settleError(error);
     }
+  }
+
+  private send(connection: EndpointConnection): void {
     const { method, message, requireLeader, useToken, metadata } = this.spec;
+    const { headers, tokens } = this.context;
+    const sent = useToken ? headers.get(requireLeader, metadata) : headers.anonymous(metadata);
     const token = useToken ? tokens?.token : undefined;
-    const sent = useToken ? headers.get(requireLeader, metadata) : WITHOUT_TOKEN;
     this.attempts += 1;
     this.lastEndpoint = connection.endpoint.text;
     this.endAttempt = this.spec.onAttempt?.(this.attempts, this.lastEndpoint);
-    this.phase = { name: 'answer', connection, token };
-    this.cancelStep = connection.unary(method.path, sent, message, this, (status, answer) =>
-      this.onAnswer(connection, token, status, answer),
-    );
+    if (this.isDone()) return;
+    const phase: Phase = { name: 'answer', connection };
+    this.enter(phase, undefined);
+    this.cancelStep = connection.unary(method.path, sent, message, this, (status, answer) => {
+      if (this.phase === phase) this.onAnswer(connection, token, status, answer);
+    });
   }
 
-  private choose(avoid: EndpointConnection | undefined): EndpointConnection | undefined {
+  private waitForConnection(avoid: EndpointConnection | undefined): void {
     const { endpoints } = this.context;
-    if (this.spec.endpoint === undefined) return endpoints.pick(avoid);
-    const pinned = endpoints.at(this.spec.endpoint);
-    pinned.wake();
-    return pinned.isConnected ? pinned : undefined;
-  }
-
-  private onConnectionChange(avoid: EndpointConnection | undefined): void {
-    if (this.phase.name === 'connection') this.attempt(avoid);
-  }
-
-  /** With a certificate or a scheme that cannot work, waiting for the deadline would only hide the reason. */
-  private failIfHopeless(): void {
-    const failures = this.context.endpoints.hopeless(this.spec.endpoint);
-    if (failures === undefined) return;
-    this.settleError(
-      new EtcdUnavailableError(`no endpoint can be used: ${describeFailures(failures)}`, failures, this.errorContext()),
+    this.enter(
+      { name: 'connection' },
+      endpoints.wait(() => this.attempt(avoid)),
     );
+    // With a certificate or a scheme that cannot work, waiting for the deadline would only hide the reason.
+    const failures = endpoints.hopeless(this.spec.endpoint);
+    if (failures === undefined) return;
+    const text = `no endpoint can be used: ${describeFailures(failures)}`;
+    this.settleError(new EtcdUnavailableError(text, failures, this.errorContext()));
   }
 
   private onAnswer(
@@ -168,71 +184,73 @@ export class UnaryCall<Res> implements PendingCall {
     status: RpcStatus,
     answer: Uint8Array | undefined,
   ): void {
-    if (this.phase.name !== 'answer') return;
     this.cancelStep = undefined;
-    if (status.code === GrpcCode.ok) return this.onSuccess(answer ?? EMPTY);
+    if (status.code === GrpcCode.ok) return this.onSuccess(answer);
     const failure = readFailure(this.spec.method, status);
     if (failure.fate === 'interrupted' || failure.fate === 'unclear') this.maybeApplied = true;
     if (failure.fate === 'refused') connection.setAside(failure.reason ?? status.details);
     const error = failure.toError(this.errorContext());
-    this.lastError = error;
-    this.endAttempt?.(error);
-    this.endAttempt = undefined;
-    this.react(failure, error, connection, token);
+    this.lastFailure = { error, text: () => failure.toError({}).message };
+    this.afterAttempt(error, () => this.react(failure, error, connection, token));
   }
 
-  private onSuccess(answer: Uint8Array): void {
+  private onSuccess(answer: Uint8Array | undefined): void {
     let decoded: Res;
     try {
-      decoded = this.spec.decode(answer);
+      decoded = this.spec.decode(requireAnswer(answer));
     } catch (cause) {
       this.maybeApplied = true;
       return this.settleError(new EtcdProtocolError(textOf(cause), { ...this.errorContext(), cause }));
     }
-    this.endAttempt?.(undefined);
-    this.finish();
-    this.resolve(decoded);
+    if (this.finish(undefined)) this.resolve(decoded);
   }
 
   private react(failure: Failure, error: EtcdError, connection: EndpointConnection, token: string | undefined): void {
     const decision = repeatDecision(failure, {
       mayRepeat: this.mayRepeat(),
       isPinned: this.spec.endpoint !== undefined,
-      refreshes: this.refreshes,
+      tokenRefusals: this.tokenRefusals,
       hasTokens: this.context.tokens !== undefined && this.spec.useToken,
     });
-    switch (decision) {
-      case 'give-up':
-        return this.settleError(error);
-      case 'refresh-token':
-        this.refreshes += 1;
-        this.noteRetry();
-        return this.refreshToken(token);
-      case 'elsewhere':
-        this.noteRetry();
-        return this.pauseThenAttempt(connection);
-    }
+    if (failure.fate === 'token') this.tokenRefusals += 1;
+    if (decision === 'give-up') return this.settleError(error);
+    this.noteRetry();
+    if (decision === 'refresh-token') return this.refreshToken(token);
+    this.attemptElsewhere(connection);
   }
 
   private refreshToken(stale: string | undefined): void {
-    const { tokens } = this.context;
-    if (tokens === undefined) return this.attempt(undefined);
     this.enter({ name: 'token' }, undefined);
-    tokens.refresh(stale).then(
+    this.context.tokens?.refresh(stale).then(
       () => {
         if (this.phase.name === 'token') this.attempt(undefined);
       },
-      (error: unknown) => {
-        if (this.phase.name === 'token') this.settleError(tokenError(error, this.errorContext()));
+      (cause: unknown) => {
+        if (this.phase.name === 'token') this.onTokenFailure(cause);
       },
     );
   }
 
+  /** That nobody could be asked for a token in time is no refusal: this call may have more time than that request had. */
+  private onTokenFailure(cause: unknown): void {
+    const error = tokenError(cause, this.errorContext());
+    const isTransient = cause instanceof EtcdDeadlineExceededError || cause instanceof EtcdUnavailableError;
+    if (!isTransient || this.context.endpoints.hopeless(undefined) !== undefined) return this.settleError(error);
+    this.lastFailure = { error, text: () => tokenError(cause, {}).message };
+    this.pauseThenAttempt(undefined);
+  }
+
   /** Another healthy endpoint is tried at once the first time; after that, and with a single one, tries are spread. */
-  private pauseThenAttempt(avoid: EndpointConnection): void {
-    const { clock, random, endpoints } = this.context;
-    if (this.attempts === 1 && endpoints.hasAlternative(avoid)) return this.attempt(avoid);
-    const pauseMs = backoffMs(this.attempts, RETRY_LIMITS, random);
+  private attemptElsewhere(avoid: EndpointConnection): void {
+    const isFree = this.spec.endpoint === undefined;
+    if (isFree && this.attempts === 1 && this.context.endpoints.hasAlternative(avoid)) return this.attempt(avoid);
+    this.pauseThenAttempt(avoid);
+  }
+
+  private pauseThenAttempt(avoid: EndpointConnection | undefined): void {
+    this.pauses += 1;
+    const { clock, random } = this.context;
+    const pauseMs = backoffMs(this.pauses, RETRY_LIMITS, random);
     this.enter(
       { name: 'pause' },
       clock.after(pauseMs, () => this.attempt(avoid)),
@@ -252,36 +270,34 @@ export class UnaryCall<Res> implements PendingCall {
   }
 
   private onDeadline(): void {
-    const failures = this.context.endpoints.failures();
-    const text = this.describeWait();
-    const { timeoutMs } = this.spec;
+    const { timeoutMs, endpoint } = this.spec;
+    const failures = this.context.endpoints.failures(endpoint);
+    const waitingFor = this.describeWait(failures);
     this.noteInFlight();
-    const context = { ...this.errorContext(), cause: this.lastError };
+    const context = { ...this.errorContext(), cause: this.lastFailure?.error };
+    const wasNeverTried = this.phase.name === 'connection' && this.lastFailure === undefined;
+    const noneText = `no endpoint could be reached within ${timeoutMs} ms: ${describeFailures(failures)}`;
     this.settleError(
-      this.phase.name === 'connection' && this.lastError === undefined
-        ? new EtcdUnavailableError(`no endpoint could be reached within ${timeoutMs} ms: ${text}`, failures, context)
-        : new EtcdDeadlineExceededError(timeoutMs, text, failures, context),
+      wasNeverTried
+        ? new EtcdUnavailableError(noneText, failures, context)
+        : new EtcdDeadlineExceededError(timeoutMs, waitingFor, failures, context),
     );
   }
 
-  private describeWait(): string {
-    const last = this.lastError === undefined ? '' : `; the last attempt failed with: ${this.lastError.message}`;
+  private describeWait(failures: readonly EndpointFailure[]): string {
+    const last = this.lastFailure === undefined ? '' : `; the last attempt failed with: ${this.lastFailure.text()}`;
+    const reasons = failures.length === 0 ? '' : `: ${describeFailures(failures)}`;
     switch (this.phase.name) {
       case 'token':
-        return `waiting for a token${last}`;
+        return `waiting for a token${reasons}${last}`;
       case 'connection':
-        return `waiting for a connection: ${describeFailures(this.context.endpoints.failures())}${last}`;
+        return `waiting for a connection${reasons}${last}`;
       case 'answer':
         return `waiting for the answer of ${this.phase.connection.endpoint.text}${last}`;
       case 'pause':
       case 'done':
         return `between two attempts${last}`;
     }
-  }
-
-  private fail(Type: new (context: ErrorContext) => EtcdError): void {
-    this.noteInFlight();
-    this.settleError(new Type(this.errorContext()));
   }
 
   private errorContext(): ErrorContext {
@@ -294,39 +310,55 @@ export class UnaryCall<Res> implements PendingCall {
     };
   }
 
-  private settleError(error: EtcdError): void {
-    if (this.phase.name === 'done') return;
-    this.endAttempt?.(error);
-    this.finish();
-    this.reject(error);
+  private settleError(error: unknown): void {
+    if (this.phase.name !== 'done' && this.finish(error as EtcdError)) this.reject(error);
   }
 
-  private finish(): void {
+  /** Ends everything the call holds. Answers `false` when an interceptor has failed the call instead. */
+  private finish(error: EtcdError | undefined): boolean {
     const cancel = this.cancelStep;
     this.enter({ name: 'done' }, undefined);
     cancel?.();
-    this.endAttempt = undefined;
     this.cancelDeadline?.();
     this.spec.signal?.removeEventListener('abort', this.onAbort);
     this.onEnd(this);
+    return this.tellAttemptEnd(error);
   }
 
-  /** The only place, beside the start of an attempt, where the phase changes. */
+  /** Goes on after an attempt that failed, unless an interceptor that is told of it ends the call. */
+  private afterAttempt(error: EtcdError, goOn: () => void): void {
+    if (this.tellAttemptEnd(error) && !this.isDone()) goOn();
+  }
+
+  private tellAttemptEnd(error: EtcdError | undefined): boolean {
+    const end = this.endAttempt;
+    this.endAttempt = undefined;
+    try {
+      end?.(error);
+      return true;
+    } catch (thrown) {
+      if (!this.isDone()) this.finish(error);
+      this.reject(thrown);
+      return false;
+    }
+  }
+
+  private isDone(): boolean {
+    return this.phase.name === 'done';
+  }
+
+  /** The only line that changes the phase. */
   private enter(phase: Phase, cancelStep: (() => void) | undefined): void {
     this.phase = phase;
     this.cancelStep = cancelStep;
   }
 }
 
-/** The error of a call that could not get its token: the refusal itself, or that nobody could be asked. */
-function tokenError(error: unknown, context: ErrorContext): EtcdError {
-  if (error instanceof EtcdAuthenticationError) return new EtcdAuthenticationError(error, { ...context, cause: error });
-  return new EtcdUnavailableError(`no token could be had: ${textOf(error)}`, [], { ...context, cause: error });
+function requireAnswer(answer: Uint8Array | undefined): Uint8Array {
+  if (answer === undefined) throw new Error('the status is OK, but no answer came with it');
+  return answer;
 }
 
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
-
-/** `Authenticate` is the one RPC that must not carry a token. */
-const WITHOUT_TOKEN: ReadonlyMap<string, string> = new Map();

@@ -64,6 +64,7 @@ export async function withLock<T>(cacheFolder: string, work: () => Promise<T>): 
     await removeLeftovers(cacheFolder);
     return await work();
   } finally {
+    await removeLeftovers(cacheFolder);
     await rm(lock, { force: true });
   }
 }
@@ -98,7 +99,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Half-prepared copies of processes that were killed; whoever holds the lock knows that nobody works on them. */
+/** Half-prepared copies, of a failure or of a process that was killed: who holds the lock knows that nobody works on them. */
 async function removeLeftovers(cacheFolder: string): Promise<void> {
   const names = await readdir(cacheFolder);
   const leftovers = names.filter((name) => name.startsWith(STAGING));

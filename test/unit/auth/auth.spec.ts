@@ -6,7 +6,7 @@ import { EtcdInvalidArgumentError, EtcdProtocolError } from '../../../lib/client
 import { prefix } from '../../../lib/client/key-range.js';
 import type { ResponseHeader } from '../../../lib/client/rpc/generated/messages.js';
 import * as methods from '../../../lib/client/rpc/methods.js';
-import type { UnaryMethod } from '../../../lib/client/rpc/rpc.js';
+import type { MethodInfo, UnaryMethod } from '../../../lib/client/rpc/rpc.js';
 import { FakeRpc } from '../../support/fake-rpc.js';
 
 const header: ResponseHeader = { clusterId: 'c1', memberId: 'a1', revision: 7, raftTerm: 2 };
@@ -20,7 +20,7 @@ function makeAuth(): { rpc: FakeRpc; auth: EtcdAuth } {
 
 /** A call whose answer is its header. */
 interface Change {
-  readonly method: UnaryMethod<object, { readonly header: ResponseHeader | null }>;
+  readonly method: MethodInfo;
   readonly make: (auth: EtcdAuth) => Promise<unknown>;
   readonly request: object;
 }
@@ -78,12 +78,13 @@ describe('EtcdAuth changes', () => {
     'sends %s as %j and answers with the header',
     async (_name, request, change) => {
       const { rpc, auth } = makeAuth();
-      rpc.answer(change.method, { header });
+      const method = change.method as UnaryMethod<object, { readonly header: ResponseHeader | null }>;
+      rpc.answer(method, { header });
 
       const answer = await change.make(auth);
 
       expect(answer).toEqual({ header });
-      expect(rpc.requests(change.method)).toEqual([request]);
+      expect(rpc.requests(method)).toEqual([request]);
     },
   );
 

@@ -135,7 +135,11 @@ describe('A transaction', () => {
     rpc.answerAlways(TXN, txnAnswer(true, []));
     const reused = bytes('a');
 
-    const ready = kv.txn().if(compare(reused).value('=', reused)).then(put(reused, reused), get(reused), del(reused));
+    const ready = kv
+      .txn()
+      .if(compare(reused).value('=', reused))
+      .then(put(reused, reused), get(reused))
+      .else(del(reused));
     reused[0] = 0;
     await ready.commit();
 

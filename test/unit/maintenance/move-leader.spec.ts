@@ -62,9 +62,7 @@ function setUp(endpoints: readonly string[], behind: Behind): Setup {
 
 function answerStatus(member: Behind[string] | undefined, { endpoint, signal }: RpcCallOptions) {
   if (member === 'silent') {
-    return new Promise<never>((_resolve, reject) =>
-      signal?.addEventListener('abort', () => reject(new EtcdAbortedError({ method: 'Maintenance.Status' }))),
-    );
+    return new Promise<never>((_resolve, reject) => signal?.addEventListener('abort', () => reject(abortedBy(signal))));
   }
   if (member instanceof Error) return Promise.reject(member);
   if (member === undefined) return Promise.reject(refused(endpoint ?? ''));

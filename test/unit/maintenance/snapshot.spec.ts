@@ -72,7 +72,10 @@ async function readAll(chunks: AsyncIterable<{ readonly bytes: Uint8Array }>): P
 
 describe('EtcdMaintenance.snapshot', () => {
   it('yields the database and then its digest, as one file', async () => {
-    const { rpc, maintenance } = setUp(sends(...messagesOf(DB)));
+    const { rpc, maintenance } = setUp((stream) => {
+      stream.deliver(...messagesOf(DB));
+      setImmediate(() => stream.end());
+    });
 
     const snapshot = maintenance.snapshot();
     const file = await readAll(snapshot);
@@ -239,13 +242,13 @@ describe('EtcdMaintenance.snapshot', () => {
     const { rpc, maintenance } = setUp((stream) => stream.deliver(...messagesOf(DB).slice(0, 3)));
     const snapshot = maintenance.snapshot();
 
-    let chunks = 0;
-    for await (const _chunk of snapshot) {
-      chunks += 1;
-      if (chunks === 2) await snapshot[Symbol.asyncDispose]();
+    const remaining: number[] = [];
+    for await (const { remainingBytes } of snapshot) {
+      remaining.push(remainingBytes);
+      if (remaining.length === 2) await snapshot[Symbol.asyncDispose]();
     }
 
-    expect(chunks).toBe(2);
+    expect(remaining).toEqual([3 * PIECE, 2 * PIECE]);
     expect(rpc.streams[0]?.isClosed).toBe(true);
   });
 

@@ -264,6 +264,14 @@ describe('a request', () => {
     expect(codecOf(RANGE).encode({ key: undefined, limit: undefined, sortOrder: undefined })).toHaveLength(0);
   });
 
+  it('leaves out empty bytes: of a range end that is there but empty, etcd makes every key from the first on', () => {
+    expect(
+      codecOf(RANGE)
+        .encode({ key: bytesOf('a'), rangeEnd: bytesOf('') })
+        .toString('hex'),
+    ).toBe('0a0161');
+  });
+
   it('is not changed by being sent', () => {
     const compare = Object.freeze({ key: bytesOf('a'), lease: '7b' });
     const request = Object.freeze({ compare: Object.freeze([compare]) });
@@ -388,6 +396,13 @@ describe('a transaction', () => {
       createRevision: 0,
       rangeEnd: Buffer.of(),
     });
+  });
+
+  it('sends a compared value that is empty, for the same reason', () => {
+    const request = codecOf(TXN).encode({ compare: [{ target: 'VALUE', key: bytesOf('a'), value: bytesOf('') }] });
+
+    expect(serverCodecOf(TXN).decodeRequest(request).compare).toMatchObject([{ value: bytesOf('') }]);
+    expect(request.toString('hex')).toContain('3a00');
   });
 
   it('answers each operation with the one field that fits', () => {

@@ -1,0 +1,265 @@
+/**
+ * One watch: what to ask the server for, where to go on after a break, and what waits for its reader.
+ *
+ * It outlives the streams it is placed on. Whatever is in its queue has been received: the resume point lies behind it,
+ * so a break loses nothing and doubles nothing.
+ */
+import { EtcdAbortedError, type EtcdError } from '../errors.js';
+import type * as wire from '../rpc/generated/messages.js';
+import { WATCH } from '../rpc/methods.js';
+import type { ResponseHeader } from '../rpc/response-header.js';
+import { BatchQueue } from './batch-queue.js';
+import { sizeOf, type WatchEvent } from './event.js';
+import type { WatchResponse } from './response.js';
+import { ResumePoint } from './resume-point.js';
+import { toCreateRequest, type WatchSpec } from './watch-options.js';
+
+/** What a watch is doing. */
+export type WatchState =
+  /** It is on no stream: there is none, or its turn has not come. */
+  | { readonly name: 'waiting' }
+  /** A stream was asked for it and has not answered. */
+  | { readonly name: 'creating' }
+  /** The server sends its events under this ID. */
+  | { readonly name: 'active'; readonly id: number }
+  /** The reader is behind: the server sends nothing until it has caught up. */
+  | { readonly name: 'paused' }
+  /** Nothing more is received; `error` is what the reader gets once it has read the rest. */
+  | { readonly name: 'ended'; readonly error: EtcdError | undefined };
+
+const NEXT = {
+  waiting: ['creating', 'ended'],
+  creating: ['active', 'waiting', 'ended'],
+  active: ['waiting', 'paused', 'ended'],
+  paused: ['waiting', 'ended'],
+  ended: [],
+} as const satisfies Record<WatchState['name'], readonly WatchState['name'][]>;
+
+/** Whoever places the watch on streams. */
+export interface WatchOwner {
+  /** The reader of a paused watch has caught up: it waits to be placed. */
+  onRoom(watch: OpenWatch): void;
+  /** The watch has ended. `id` is what the server knows it by, if it does. */
+  onEnded(watch: OpenWatch, id: number | undefined): void;
+  /** Somebody wants to know now how far the watch has come. */
+  onProgressWanted(): void;
+}
+
+/** Whoever reads: told that there is something to read, or that there will be nothing more. */
+interface Wakeable {
+  wake(): void;
+}
+
+interface Creation {
+  readonly promise: Promise<number>;
+  readonly resolve: (revision: number) => void;
+  readonly reject: (error: EtcdError) => void;
+}
+
+/** One watch. */
+export class OpenWatch {
+  readonly resume: ResumePoint;
+  readonly queue: BatchQueue;
+  /** The cluster that the watch is of; `undefined` until a server answered. */
+  clusterId: string | undefined;
+  private current: WatchState = { name: 'waiting' };
+  private createdRevision: number | undefined;
+  private creation: Creation | undefined;
+  private owner: WatchOwner | undefined;
+  private reader: Wakeable | undefined;
+  private signal: AbortSignal | undefined;
+
+  constructor(
+    readonly spec: WatchSpec,
+    heardRevision = 0,
+  ) {
+    this.resume = new ResumePoint(spec.startRevision, heardRevision);
+    this.queue = new BatchQueue(spec);
+  }
+
+  get state(): WatchState {
+    return this.current;
+  }
+
+  /** Whether a server has had it in place once. */
+  get wasCreated(): boolean {
+    return this.createdRevision !== undefined;
+  }
+
+  /** Resolves with the store's revision when a server first had it in place; rejects when it ends before. */
+  get created(): Promise<number> {
+    if (this.createdRevision !== undefined) return Promise.resolve(this.createdRevision);
+    if (this.current.name === 'ended') return Promise.reject(this.current.error ?? closedEarly());
+    return (this.creation ??= newCreation()).promise;
+  }
+
+  /** Puts it into somebody's hands, and listens to its signal, which has not aborted. Called once. */
+  start(owner: WatchOwner, signal: AbortSignal | undefined): void {
+    this.owner = owner;
+    this.signal = signal;
+    signal?.addEventListener('abort', this.onAbort);
+  }
+
+  /** Ends it because its signal aborted. */
+  abort({ reason }: AbortSignal): void {
+    this.end(new EtcdAbortedError({ method: WATCH.label, cause: reason as unknown }), false);
+  }
+
+  /** @param watchId the ID that the server is asked to use on its stream. */
+  createRequest(watchId: number): wire.WatchRequest {
+    return toCreateRequest(this.spec, this.resume.nextRevision, watchId);
+  }
+
+  asked(): void {
+    this.enter({ name: 'creating' });
+  }
+
+  /** A server has it in place. */
+  answered(id: number, { revision }: ResponseHeader): void {
+    this.enter({ name: 'active', id });
+    this.resume.created(revision);
+    if (this.createdRevision !== undefined) return;
+    this.createdRevision = revision;
+    this.creation?.resolve(revision);
+    this.creation = undefined;
+  }
+
+  /** Its stream is gone. */
+  detached(): void {
+    if (this.current.name === 'creating' || this.current.name === 'active') this.enter({ name: 'waiting' });
+  }
+
+  /**
+   * Takes the events of whole revisions, as many as there is room for.
+   *
+   * @returns whether all of them were taken; the rest has to be asked for again.
+   */
+  receive(header: ResponseHeader, events: readonly WatchEvent[]): boolean {
+    this.resume.hear(header.revision);
+    const fresh = newEvents(events, this.resume.nextRevision);
+    let taken = 0;
+    while (taken < fresh.length) {
+      const next = endOfRevision(fresh, taken);
+      if (!this.queue.reserve(bytesOf(fresh, taken, next))) break;
+      this.resume.received((fresh[taken] as WatchEvent).revision);
+      taken = next;
+    }
+    this.deliver(header, taken === fresh.length ? fresh : fresh.slice(0, taken));
+    return taken === fresh.length;
+  }
+
+  /** Nothing up to the header's revision is missing, says the server of this watch. */
+  progress(header: ResponseHeader): void {
+    const { revision } = header;
+    if (!this.resume.progress(revision) || !this.spec.progressNotify) return;
+    this.queue.pushProgress({ type: 'progress', header, revision, events: [] });
+    this.reader?.wake();
+  }
+
+  /** The reader is too far behind. */
+  pause(): void {
+    this.enter({ name: 'paused' });
+  }
+
+  /** @param keep whether the reader still gets what was received before it gets the end. */
+  end(error: EtcdError | undefined, keep: boolean): void {
+    const { current: before } = this;
+    if (before.name === 'ended') return;
+    this.enter({ name: 'ended', error });
+    this.signal?.removeEventListener('abort', this.onAbort);
+    if (!keep) this.queue.clear();
+    this.creation?.reject(error ?? closedEarly());
+    this.creation = undefined;
+    this.owner?.onEnded(this, before.name === 'active' ? before.id : undefined);
+    this.reader?.wake();
+  }
+
+  /** Ends it at the reader's wish. */
+  close(): void {
+    this.end(undefined, false);
+  }
+
+  requestProgress(): void {
+    this.owner?.onProgressWanted();
+  }
+
+  /** Registers the one who reads. @returns whether there was none before. */
+  readBy(reader: Wakeable): boolean {
+    if (this.reader !== undefined) return false;
+    this.reader = reader;
+    return true;
+  }
+
+  takeEvent(): WatchEvent | undefined {
+    const event = this.queue.takeEvent();
+    this.noteRoom();
+    return event;
+  }
+
+  takeResponse(): WatchResponse | undefined {
+    const response = this.queue.takeResponse();
+    this.noteRoom();
+    return response;
+  }
+
+  private deliver(header: ResponseHeader, events: readonly WatchEvent[]): void {
+    const last = events.at(-1);
+    if (last === undefined) return;
+    this.queue.push({ type: 'events', header, revision: last.revision, events });
+    this.reader?.wake();
+  }
+
+  private noteRoom(): void {
+    if (this.current.name !== 'paused' || !this.queue.isHalfEmpty) return;
+    this.enter({ name: 'waiting' });
+    this.owner?.onRoom(this);
+  }
+
+  private readonly onAbort = (): void => {
+    if (this.signal !== undefined) this.abort(this.signal);
+  };
+
+  /** The only line that changes the state. */
+  private enter(next: WatchState): void {
+    const allowed: readonly string[] = NEXT[this.current.name];
+    if (!allowed.includes(next.name)) throw new Error(`bug: watch ${this.current.name} -> ${next.name}`);
+    this.current = next;
+  }
+}
+
+/** Without what a lagging member repeats. Mostly there is nothing of that, and nothing is copied. */
+function newEvents(events: readonly WatchEvent[], nextRevision: number): readonly WatchEvent[] {
+  let newest = nextRevision;
+  const isNew = ({ revision }: WatchEvent): boolean => {
+    if (revision < newest) return false;
+    newest = revision;
+    return true;
+  };
+  if (events.every(isNew)) return events;
+  newest = nextRevision;
+  return events.filter(isNew);
+}
+
+function endOfRevision(events: readonly WatchEvent[], start: number): number {
+  const revision = events[start]?.revision;
+  let end = start + 1;
+  while (end < events.length && events[end]?.revision === revision) end += 1;
+  return end;
+}
+
+function bytesOf(events: readonly WatchEvent[], start: number, end: number): number {
+  let bytes = 0;
+  for (let index = start; index < end; index++) bytes += sizeOf(events[index] as WatchEvent);
+  return bytes;
+}
+
+function newCreation(): Creation {
+  let settle: Pick<Creation, 'resolve' | 'reject'> | undefined;
+  const promise = new Promise<number>((resolve, reject) => (settle = { resolve, reject }));
+  promise.catch(() => undefined); // Whoever waits gets the error; the loop over the watch gets it too.
+  return { promise, ...(settle as unknown as Pick<Creation, 'resolve' | 'reject'>) };
+}
+
+function closedEarly(): EtcdError {
+  return new EtcdAbortedError({ method: WATCH.label }, 'the watch was closed before the server had created it');
+}

@@ -1,0 +1,226 @@
+/**
+ * One stream to one member, and the watches placed on it: which ID is whose, what is asked for, what comes in.
+ *
+ * - Watches are created without waiting for each other, under IDs chosen here, from 1 up (older servers may close watch 0
+ *   over another one's refusal). A refusal names no watch: it is that of the oldest one unanswered, since etcd answers
+ *   in order.
+ * - Until a member has shown that it uses the chosen IDs, watches are created one at a time: etcd's own proxy gives IDs of
+ *   its own, and answers in any order.
+ * - A watch gets a new ID each time it is created, so that what still comes for the old one is never taken for it.
+ * - A watch is cancelled only once it was answered: until then nobody knows its ID for sure.
+ * - Whatever comes for an ID that is not known is dropped, and the ID cancelled, once.
+ */
+import { EtcdMessageTooLargeError, EtcdProtocolError, type ErrorContext, type EtcdError } from '../errors.js';
+import type * as wire from '../rpc/generated/messages.js';
+import { WATCH } from '../rpc/methods.js';
+import type { ResponseHeader } from '../rpc/response-header.js';
+import type { Duplex } from '../rpc/rpc.js';
+import { toWatchEvent, type WatchEvent } from './event.js';
+import { Fragments } from './fragments.js';
+import type { OpenWatch } from './open-watch.js';
+
+/** The stream as the seam gives it. */
+export type WatchDuplex = Duplex<wire.WatchRequest, wire.WatchResponse>;
+
+/** Told of what happens to watches on this stream. */
+export interface ConnectionOwner {
+  /** The watch is in place, as of `header`; `isResumed` when it was before, on this stream or another. */
+  onCreated(watch: OpenWatch, header: ResponseHeader, isResumed: boolean): void;
+  /** The watch was refused, or ended by the server, as `response` says. */
+  onCanceled(watch: OpenWatch, response: wire.WatchResponse): void;
+  /** The reader of the watch is too far behind: it was taken off the stream. */
+  onPaused(watch: OpenWatch): void;
+  /** Nothing that was asked for is unanswered any more. */
+  onSettled(): void;
+}
+
+/** A watch that was asked for and is not answered. */
+interface Pending {
+  readonly watch: OpenWatch;
+  readonly id: number;
+}
+
+/** A watch that is in place. */
+interface Placed {
+  readonly watch: OpenWatch;
+  /** The store's revision when the server had it in place on this stream. */
+  readonly createdRevision: number;
+  fragments: Fragments | undefined;
+}
+
+/** How many watches may be unanswered at once, where the member uses the IDs we choose. */
+const MAX_PENDING = 512;
+
+const UNKNOWN_HEADER: ResponseHeader = { clusterId: '0', memberId: '0', revision: 0, raftTerm: 0 };
+
+/** One stream to one member. */
+export class WatchConnection {
+  private readonly toCreate: OpenWatch[] = [];
+  private readonly pending: Pending[] = [];
+  private readonly placed = new Map<number, Placed>();
+  /** Cancelled here; the server's answer is still to come. */
+  private readonly canceled = new Set<number>();
+  private maxPending = 1;
+  private nextId = 1;
+  /** Whether an answer to a progress request says something about all watches. See {@link ./progress-trust}. */
+  trustsBroadcasts = false;
+  /** The member that answers. */
+  memberId: string | undefined;
+
+  constructor(
+    readonly duplex: WatchDuplex,
+    private readonly maxRevisionBytes: number,
+    private readonly owner: ConnectionOwner,
+  ) {}
+
+  /** Whether a watch was asked for that is not answered. */
+  get isWaiting(): boolean {
+    return this.pending.length > 0;
+  }
+
+  /** How many watches are in place. */
+  get size(): number {
+    return this.placed.size;
+  }
+
+  /** Asks for a watch, now or when its turn comes. */
+  create(watch: OpenWatch): void {
+    this.toCreate.push(watch);
+    this.pump();
+  }
+
+  /** Ends a watch that is in place. */
+  cancel(id: number): void {
+    if (!this.placed.delete(id)) return;
+    this.sendCancel(id);
+  }
+
+  requestProgress(): void {
+    this.duplex.send({ progressRequest: {} });
+  }
+
+  /**
+   * Takes a message in.
+   *
+   * @throws {EtcdProtocolError} when it makes no sense.
+   */
+  receive(response: wire.WatchResponse): void {
+    const { watchId, header } = response;
+    this.memberId ??= header?.memberId;
+    if (response.created || (watchId < 0 && response.canceled)) return this.onAnswer(response);
+    if (watchId < 0) return this.onBroadcast(response);
+    const placed = this.placed.get(watchId);
+    if (placed === undefined) return this.onStranger(response);
+    if (response.canceled) return this.onCanceled(placed, response);
+    if (response.events.length > 0) return this.onEvents(placed, response);
+    if (placed.fragments?.isHolding !== true) placed.watch.progress(headerOf(response));
+  }
+
+  private pump(): void {
+    while (this.pending.length < this.maxPending) {
+      const watch = this.toCreate.shift();
+      if (watch === undefined) return;
+      if (watch.state.name === 'waiting') this.ask(watch); // Or it was closed before its turn came.
+    }
+  }
+
+  private ask(watch: OpenWatch): void {
+    const id = this.nextId++;
+    watch.asked();
+    try {
+      this.duplex.send(watch.createRequest(id));
+      this.pending.push({ watch, id });
+    } catch (error) {
+      watch.end(error as EtcdError, true); // Too large to be sent, for example.
+    }
+  }
+
+  private onAnswer(response: wire.WatchResponse): void {
+    const { watch, id } = this.takePending(response.watchId);
+    if (response.canceled) this.refuse(watch, response);
+    else {
+      if (response.watchId === id) this.maxPending = MAX_PENDING;
+      this.place(watch, response.watchId, headerOf(response));
+    }
+    this.pump();
+    if (!this.isWaiting) this.owner.onSettled();
+  }
+
+  private takePending(watchId: number): Pending {
+    const byId = this.maxPending === 1 ? -1 : this.pending.findIndex(({ id }) => id === watchId);
+    const [pending] = this.pending.splice(Math.max(byId, 0), 1);
+    if (pending !== undefined && (byId >= 0 || watchId < 0 || this.maxPending === 1)) return pending;
+    throw new EtcdProtocolError(`the server answered for watch ${watchId}, which was not asked for`, this.context());
+  }
+
+  private refuse(watch: OpenWatch, response: wire.WatchResponse): void {
+    if (watch.state.name === 'creating') this.owner.onCanceled(watch, response);
+  }
+
+  private place(watch: OpenWatch, id: number, header: ResponseHeader): void {
+    if (watch.state.name !== 'creating') return this.sendCancel(id); // Closed meanwhile.
+    this.placed.set(id, { watch, createdRevision: header.revision, fragments: undefined });
+    const isResumed = watch.wasCreated;
+    watch.answered(id, header);
+    this.owner.onCreated(watch, header, isResumed);
+  }
+
+  private onCanceled({ watch }: Placed, response: wire.WatchResponse): void {
+    this.placed.delete(response.watchId);
+    this.owner.onCanceled(watch, response);
+  }
+
+  private onEvents(placed: Placed, response: wire.WatchResponse): void {
+    const { watch } = placed;
+    let events: readonly WatchEvent[] = response.events.map(toWatchEvent);
+    if (response.fragment || placed.fragments?.isHolding === true) {
+      placed.fragments ??= new Fragments();
+      events = placed.fragments.add(events, response.fragment);
+      if (placed.fragments.heldBytes > this.maxRevisionBytes) return this.onTooLarge(response.watchId, watch);
+    }
+    if (watch.receive(headerOf(response), events)) return;
+    this.cancel(response.watchId);
+    watch.pause();
+    this.owner.onPaused(watch);
+  }
+
+  /** One revision can be as large as the whole store: a prefix that is deleted, told with what was there before. */
+  private onTooLarge(id: number, watch: OpenWatch): void {
+    const limit = this.maxRevisionBytes;
+    const detail = `one revision has more than ${limit} bytes of events; watch less, or without prevKv`;
+    this.cancel(id);
+    watch.end(new EtcdMessageTooLargeError('response', limit, detail, this.context()), true);
+  }
+
+  /**
+   * The answer to a progress request is about all watches, but not about one that was created after it was given: that
+   * may still read history. The store was further by then than when such a watch was created, which tells them apart.
+   */
+  private onBroadcast(response: wire.WatchResponse): void {
+    const header = headerOf(response);
+    if (!this.trustsBroadcasts) return;
+    for (const { watch, createdRevision, fragments } of this.placed.values()) {
+      if (header.revision > createdRevision && fragments?.isHolding !== true) watch.progress(header);
+    }
+  }
+
+  private onStranger({ watchId, canceled }: wire.WatchResponse): void {
+    if (canceled) this.canceled.delete(watchId);
+    else if (!this.canceled.has(watchId)) this.sendCancel(watchId);
+  }
+
+  private sendCancel(watchId: number): void {
+    this.canceled.add(watchId);
+    this.duplex.send({ cancelRequest: { watchId } });
+  }
+
+  /** The context of an error that this stream's member is the cause of. */
+  context(): ErrorContext {
+    return { method: WATCH.label, endpoint: this.duplex.endpoint, attempts: 1 };
+  }
+}
+
+function headerOf({ header }: wire.WatchResponse): ResponseHeader {
+  return header ?? UNKNOWN_HEADER;
+}
+

@@ -1,0 +1,141 @@
+/** The Watch service: changes as they happen, over few streams, across every kind of break. */
+import { systemClock, type Clock, type Random } from '../clock.js';
+import { EtcdClosedError } from '../errors.js';
+import type { KeyRangeLike } from '../key-range.js';
+import { WATCH } from '../rpc/methods.js';
+import type { Rpc } from '../rpc/rpc.js';
+import { OpenWatch } from './open-watch.js';
+import { resolveWatch, type StreamOptions, type WatchOptions } from './watch-options.js';
+import { WatchStream } from './watch-stream.js';
+import type { WatchCounters, WatchStats, WatchStatus } from './watch-status.js';
+import { Watcher } from './watcher.js';
+
+/** What the service works with, beside the seam to the wire. */
+export interface WatchParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The most bytes that the events of one revision may have together. */
+  readonly maxRevisionBytes: number;
+  /** Milliseconds for a wait whose caller does not say. */
+  readonly callTimeoutMs: number;
+  /** Told of what happens to watches. */
+  readonly onStatus: (status: WatchStatus) => void;
+}
+
+const DEFAULTS: WatchParts = {
+  clock: systemClock,
+  random: Math.random,
+  maxRevisionBytes: 64 * 1024 * 1024,
+  callTimeoutMs: 5_000,
+  onStatus: () => undefined,
+};
+
+/**
+ * The Watch service. Nest injects it by this class.
+ *
+ * A watch lives until it is closed or cannot go on for a reason that its loop then throws: connections that break, members
+ * that fail, lose their leader or lag behind, and tokens that expire are all seen to here, and neither lose an event nor
+ * repeat one.
+ */
+export class EtcdWatch {
+  private readonly parts: WatchParts;
+  private readonly streams = new Set<WatchStream>();
+  private readonly shared = new Map<boolean, WatchStream>();
+  private readonly counters: WatchCounters = { reconnects: 0, resumes: 0, pauses: 0 };
+  private isClosed = false;
+
+  constructor(
+    private readonly rpc: Rpc,
+    parts: Partial<WatchParts> = {},
+  ) {
+    this.parts = { ...DEFAULTS, ...parts };
+  }
+
+  /**
+   * Watches a key or a range of keys. Returns at once, whether or not a server can be reached; the watch is set up as soon
+   * as one can.
+   *
+   * Without a `startRevision` it reports what happens after the revision that its `created` resolves with. The loop over
+   * it ends when it is closed, and throws when it cannot go on:
+   *
+   * @throws {EtcdInvalidArgumentError} from this call, when an argument is none.
+   * @throws {EtcdCompactedError} from the loop, when events it has yet to report are compacted; `compactRevision` is the
+   *   oldest revision still kept. Read the range and watch on from there, or use {@link follow}, which does.
+   * @throws {EtcdHistoryLostError} from the loop, when the store was replaced or went back to an older revision.
+   * @throws {EtcdPermissionDeniedError} from the loop, when the user may not read the range.
+   * @throws {EtcdWatchCanceledError} from the loop, when the server ended it for another reason, or for none.
+   * @throws {EtcdAbortedError} from the loop, when its signal aborts.
+   * @throws {EtcdClosedError} from the loop, when the client is closed.
+   * @see etcd `clientv3.Watcher.Watch`, which waits until the watch is created, ends it when the leader is lost, and keeps
+   *   any amount of unread events
+   *
+   * @example
+   * const watcher = etcd.watch.watch(prefix('jobs/'), { startRevision: revision + 1 });
+   * for await (const event of watcher) console.log(event.type, event.kv.key, event.revision);
+   */
+  watch(range: KeyRangeLike, options: WatchOptions = {}): Watcher {
+    const watch = new OpenWatch(resolveWatch(range, options));
+    this.start(watch, options, options.signal);
+    return new Watcher(watch);
+  }
+
+  /**
+   * Asks how far the watches of this client have come. See {@link Watcher.requestProgress}.
+   *
+   * @see etcd `clientv3.Watcher.RequestProgress`
+   *
+   * @example
+   * etcd.watch.requestProgress();
+   */
+  requestProgress(): void {
+    for (const stream of this.streams) stream.requestProgress();
+  }
+
+  /** What the watches are doing, in numbers, for metrics and health. */
+  stats(): WatchStats {
+    const streams = [...this.streams];
+    const watches = streams.flatMap(({ open }) => [...open]);
+    const sum = (count: (watch: OpenWatch) => number): number => watches.reduce((so, watch) => so + count(watch), 0);
+    return {
+      ...this.counters,
+      watches: watches.length,
+      paused: sum(({ state }) => (state.name === 'paused' ? 1 : 0)),
+      streams: streams.filter(({ isOpen }) => isOpen).length,
+      bufferedRevisions: sum(({ queue }) => queue.revisions),
+      bufferedBytes: sum(({ queue }) => queue.bytes),
+      lag: watches.reduce((most, { queue }) => Math.max(most, queue.revisions), 0),
+    };
+  }
+
+  /** Ends all watches with `EtcdClosedError`; later ones end at once. The client does this when it is closed. */
+  close(): void {
+    this.isClosed = true;
+    for (const stream of [...this.streams]) stream.close(closedError());
+  }
+
+  private start(watch: OpenWatch, options: StreamOptions, signal: AbortSignal | undefined): void {
+    if (this.isClosed) return watch.end(closedError(), false);
+    if (signal?.aborted === true) return watch.abort(signal);
+    const stream = this.streamFor(options);
+    watch.start(stream, signal);
+    stream.add(watch);
+  }
+
+  private streamFor({ requireLeader = true, ownStream = false }: StreamOptions): WatchStream {
+    const known = ownStream ? undefined : this.shared.get(requireLeader);
+    if (known !== undefined) return known;
+    const { rpc, counters, parts } = this;
+    const onEmpty = (): void => {
+      this.streams.delete(stream);
+      if (this.shared.get(requireLeader) === stream) this.shared.delete(requireLeader);
+    };
+    const stream = new WatchStream({ ...parts, rpc, counters, requireLeader, onEmpty });
+    this.streams.add(stream);
+    if (!ownStream) this.shared.set(requireLeader, stream);
+    return stream;
+  }
+}
+
+function closedError(): EtcdClosedError {
+  return new EtcdClosedError({ method: WATCH.label });
+}

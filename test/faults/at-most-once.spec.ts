@@ -1,0 +1,173 @@
+/** Answers that are lost after the write has arrived: who is sent again, and what the error claims. Promise C2, rows B1 to B9. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { EtcdClient } from '../../lib/client/client.js';
+import { EtcdError } from '../../lib/client/errors.js';
+import { compare } from '../../lib/client/kv/compare.js';
+import { get, put } from '../../lib/client/kv/operations.js';
+import type { Etcd } from '../support/etcd/cluster.js';
+import { startEtcd } from '../support/index.js';
+import { startProxy, type TcpProxy } from '../support/tcp-proxy.js';
+
+const ROUNDS = 8;
+
+let etcd: Etcd;
+let proxy: TcpProxy;
+let client: EtcdClient;
+let prefix: string;
+let round = 0;
+
+beforeAll(async () => {
+  etcd = await startEtcd({ own: true });
+  proxy = await startProxy({ targetPort: etcd.members[0]!.port });
+}, 60_000);
+
+afterAll(async () => {
+  await proxy.close();
+  await etcd.stop();
+});
+
+beforeEach(async () => {
+  prefix = `once/${round++}/`;
+  client = new EtcdClient({ endpoints: [`http://127.0.0.1:${proxy.port}`] });
+  await client.ready();
+});
+
+afterEach(async () => {
+  await client.close();
+  await proxy.mend({ held: 'drop' });
+});
+
+/** Makes a call whose request arrives and whose answer never does, and then breaks the connection. */
+async function loseAnswer<T>(
+  call: () => Promise<T>,
+  arrived: () => Promise<boolean>,
+): Promise<PromiseSettledResult<T>> {
+  await client.ready();
+  proxy.hold('s2c');
+  const running = Promise.allSettled([call()]);
+  while (!(await arrived())) await new Promise((resolve) => setTimeout(resolve, 5));
+  proxy.reset();
+  proxy.release({ held: 'drop' });
+  const [settled] = await running;
+  return settled!;
+}
+
+function errorOf(settled: PromiseSettledResult<unknown>): EtcdError {
+  expect(settled.status).toBe('rejected');
+  const { reason } = settled as PromiseRejectedResult;
+  expect(reason).toBeInstanceOf(EtcdError);
+  return reason as EtcdError;
+}
+
+function exists(key: string): () => Promise<boolean> {
+  return async () => (await etcd.gateway.get(key)) !== undefined;
+}
+
+describe('A write whose answer is lost', () => {
+  it('as a put is applied once, and its error says that the outcome is unknown (B1)', async () => {
+    for (let index = 0; index < ROUNDS; index++) {
+      const key = `${prefix}${index}`;
+
+      const { outcome, attempts } = errorOf(await loseAnswer(() => client.kv.put(key, 'x'), exists(key)));
+
+      expect({ outcome, attempts }).toEqual({ outcome: 'unknown', attempts: 1 });
+      expect((await etcd.gateway.get(key))?.version).toBe(1);
+    }
+  });
+
+  it('as a compare-and-set never claims that somebody else was first (B2)', async () => {
+    for (let index = 0; index < ROUNDS; index++) {
+      const key = `${prefix}${index}`;
+
+      const settled = await loseAnswer(() => client.kv.create(key, 'mine'), exists(key));
+
+      expect(errorOf(settled).outcome).toBe('unknown');
+      expect((await etcd.gateway.get(key))?.version).toBe(1);
+    }
+  });
+
+  it('as a delete and as a transaction is sent once (B9)', async () => {
+    await etcd.gateway.put(`${prefix}gone`, 'x');
+    const isGone = async (): Promise<boolean> => (await etcd.gateway.get(`${prefix}gone`)) === undefined;
+
+    const deletion = await loseAnswer(() => client.kv.delete(`${prefix}gone`), isGone);
+    const transaction = await loseAnswer(
+      () =>
+        client.kv
+          .txn()
+          .then(put(`${prefix}t`, 'x'))
+          .commit(),
+      exists(`${prefix}t`),
+    );
+
+    expect(errorOf(deletion)).toMatchObject({ outcome: 'unknown', attempts: 1 });
+    expect(errorOf(transaction)).toMatchObject({ outcome: 'unknown', attempts: 1 });
+    expect((await etcd.gateway.get(`${prefix}t`))?.version).toBe(1);
+  });
+
+  it('that its caller calls idempotent is sent again and succeeds (B7)', async () => {
+    const key = `${prefix}idempotent`;
+
+    const settled = await loseAnswer(() => client.kv.put(key, 'x', { idempotent: true }), exists(key));
+
+    expect(settled.status).toBe('fulfilled');
+    expect((await etcd.gateway.get(key))?.value).toBe('x');
+  });
+});
+
+describe('A read whose answer is lost', () => {
+  it('as a get succeeds within 2 s on another connection (B3)', async () => {
+    await etcd.gateway.put(`${prefix}a`, 'x');
+
+    for (let index = 0; index < ROUNDS; index++) {
+      const startedAt = performance.now();
+      const settled = await loseAnswer(
+        () => client.kv.get(`${prefix}a`),
+        () => Promise.resolve(true),
+      );
+
+      expect(settled).toMatchObject({ status: 'fulfilled', value: { value: 'x' } });
+      expect(performance.now() - startedAt).toBeLessThan(2_000);
+    }
+  });
+
+  it('as a transaction that only reads succeeds too (B8)', async () => {
+    await etcd.gateway.put(`${prefix}a`, 'x');
+    const read = (): Promise<{ succeeded: boolean }> =>
+      client.kv
+        .txn()
+        .if(compare(`${prefix}a`).version('>', 0))
+        .then(get(`${prefix}a`))
+        .commit();
+
+    const settled = await loseAnswer(read, () => Promise.resolve(true));
+
+    expect(settled).toMatchObject({ status: 'fulfilled', value: { succeeded: true } });
+  });
+});
+
+describe('A counter that is raised by compare-and-set under resets', () => {
+  it('ends between what was acknowledged and that plus what is unknown (B5)', async () => {
+    const key = `${prefix}counter`;
+    let acknowledged = 0;
+    let unknown = 0;
+    const until = performance.now() + 4_000;
+    const resets = setInterval(() => proxy.reset(), 200);
+
+    while (performance.now() < until) {
+      try {
+        await client.kv.update(key, (current) => String(Number(current?.value ?? 0) + 1));
+        acknowledged += 1;
+      } catch (error) {
+        expect(error).toBeInstanceOf(EtcdError);
+        if ((error as EtcdError).outcome === 'unknown') unknown += 1;
+      }
+    }
+    clearInterval(resets);
+
+    const final = Number((await etcd.gateway.get(key))?.value);
+    expect(acknowledged).toBeGreaterThan(50);
+    expect(final).toBeGreaterThanOrEqual(acknowledged);
+    expect(final).toBeLessThanOrEqual(acknowledged + unknown);
+  }, 20_000);
+});
