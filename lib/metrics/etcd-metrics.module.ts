@@ -8,11 +8,9 @@ import {
   type DynamicModule,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { ModulesContainer } from '@nestjs/core';
 import { EtcdClientRegistry } from '../nest/etcd-client-registry.js';
 import { EtcdCoreModule } from '../nest/etcd-core.module.js';
 import { ETCD_METRICS_INTERCEPTOR } from '../nest/etcd.tokens.js';
-import { EtcdModuleError } from '../nest/errors.js';
 import { observeEtcdClients } from './client-metrics.js';
 import { etcdMetricsInterceptor } from './metrics-interceptor.js';
 import { METRICS_REGISTRY, metricsControllerAt } from './metrics.controller.js';
@@ -35,7 +33,9 @@ const OPTIONS = 'ETCD_METRICS_OPTIONS';
 class EtcdMetricsHost implements OnApplicationShutdown {
   private readonly forget: () => void;
 
+  /** @throws {EtcdModuleError} when there is another one: each client could count for one of them only. */
   constructor(@Inject(OPTIONS) options: EtcdMetricsOptions, @Inject(EtcdClientRegistry) clients: EtcdClientRegistry) {
+    clients.claim('EtcdMetricsModule');
     this.forget = observeEtcdClients(() => clients.all(), options);
   }
 
@@ -72,7 +72,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<EtcdMetricsOpt
 /**
  * Metrics of all clients of the app, whatever their names and wherever they are imported: the RPC metrics of
  * {@link etcdMetricsInterceptor}, the gauges of {@link observeEtcdClients}, and a route that serves the registry.
- * Import it once, in the root module.
+ * Import it once, in the root module; a second time fails the start.
  *
  * @example
  * @Module({ imports: [EtcdModule.forRoot({ endpoints: '127.0.0.1:2379' }), EtcdMetricsModule.forRoot()] })
@@ -80,18 +80,6 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<EtcdMetricsOpt
  */
 @Module({})
 export class EtcdMetricsModule extends ConfigurableModuleClass {
-  /** @throws {EtcdModuleError} when the app has imported the module twice: each client could count for one only. */
-  constructor(@Inject(ModulesContainer) modules: ModulesContainer) {
-    super();
-    const imported = [...modules.values()].filter(({ metatype }) => metatype === EtcdMetricsModule);
-    if (imported.length > 1) {
-      throw new EtcdModuleError(
-        'EtcdMetricsModule is registered twice; register it once, in the root module. ' +
-          'A second route or registry can be had from prom-client itself',
-      );
-    }
-  }
-
   /**
    * Metrics with options that are known now.
    *

@@ -1,5 +1,5 @@
 /** The gRPC code of a call's end, spelled as Go spells it, since boards made for Go services look for that. */
-import type { EtcdError } from '../client/index.js';
+import { EtcdError } from '../client/index.js';
 
 /** By number, as the protocol has them. */
 const NAMES = [
@@ -41,7 +41,7 @@ const OF_CLIENT: Readonly<Record<string, string>> = {
  */
 export function grpcCodeOf(error: unknown): string {
   if (error === undefined) return 'OK';
-  const { grpcCode, code } = error as Partial<Pick<EtcdError, 'grpcCode' | 'code'>>;
-  if (grpcCode !== undefined) return NAMES[grpcCode] ?? 'Unknown';
-  return (code !== undefined ? OF_CLIENT[code] : undefined) ?? 'Unknown';
+  if (!(error instanceof EtcdError)) return 'Unknown';
+  const name = error.grpcCode === undefined ? OF_CLIENT[error.code] : NAMES[error.grpcCode];
+  return name ?? 'Unknown';
 }

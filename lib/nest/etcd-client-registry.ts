@@ -8,6 +8,7 @@ import { DEFAULT_CLIENT } from './etcd.tokens.js';
 @Injectable()
 export class EtcdClientRegistry {
   private readonly clients = new Map<string, EtcdClient>();
+  private readonly wings = new Set<string>();
 
   /** @throws {EtcdModuleError} when there is a client of that name already. */
   add(name: string, client: EtcdClient): void {
@@ -27,6 +28,18 @@ export class EtcdClientRegistry {
 
   all(): readonly EtcdClient[] {
     return [...this.clients.values()];
+  }
+
+  /**
+   * For modules that make sense once in an application.
+   *
+   * @throws {EtcdModuleError} when `moduleName` has called it before.
+   */
+  claim(moduleName: string): void {
+    if (this.wings.has(moduleName)) {
+      throw new EtcdModuleError(`${moduleName} is registered twice; register it once, in the root module`);
+    }
+    this.wings.add(moduleName);
   }
 }
 

@@ -5,12 +5,14 @@ import { logEndpoints, loggerOf } from './endpoint-log.js';
 import { EtcdClientHost } from './etcd-client.host.js';
 import { EtcdClientRegistry } from './etcd-client-registry.js';
 import { splitOptions, type EtcdModuleOptions } from './etcd-module-options.js';
-import { SERVICES, type InjectableService } from './etcd-services.js';
-import { ETCD_APP_INTERCEPTORS, getEtcdToken, tokenOf } from './etcd.tokens.js';
+import { SERVICES, type ServiceName } from './etcd-services.js';
+import { ETCD_APP_INTERCEPTORS, getEtcdToken, serviceToken } from './etcd.tokens.js';
+
+const SERVICE_NAMES = Object.keys(SERVICES) as ServiceName[];
 
 /** What a module with this client can be asked for. */
 export function publicTokens(name: string): InjectionToken[] {
-  return [getEtcdToken(name), ...services().map(([typeName, { type }]) => tokenOf(type, typeName, name))];
+  return [getEtcdToken(name), ...SERVICE_NAMES.map((service) => serviceToken(service, name))];
 }
 
 /** All factories: nothing is made before the app starts. */
@@ -23,9 +25,9 @@ export function clientProviders(name: string, optionsToken: InjectionToken): Fac
         makeClient(name, options, interceptors),
       inject: [optionsToken, ETCD_APP_INTERCEPTORS],
     },
-    ...services().map(([typeName, { type, of }]) => ({
-      provide: tokenOf(type, typeName, name),
-      useFactory: of,
+    ...SERVICE_NAMES.map((service) => ({
+      provide: serviceToken(service, name),
+      useFactory: SERVICES[service].of,
       inject: [client],
     })),
     {
@@ -37,10 +39,6 @@ export function clientProviders(name: string, optionsToken: InjectionToken): Fac
       inject: [optionsToken, client, EtcdClientRegistry],
     },
   ];
-}
-
-function services(): [string, InjectableService][] {
-  return Object.entries(SERVICES);
 }
 
 function makeClient(name: string, options: EtcdModuleOptions, brought: readonly EtcdInterceptor[]): EtcdClient {

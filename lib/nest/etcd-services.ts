@@ -1,6 +1,6 @@
 /** The services of a client that can be injected, in one table: a new service is one line here. */
 import type { InjectionToken } from '@nestjs/common';
-import { EtcdKv, EtcdMaintenance, type EtcdClient } from '../client/index.js';
+import { EtcdAuth, EtcdCluster, EtcdKv, EtcdLease, EtcdMaintenance, type EtcdClient } from '../client/index.js';
 
 /** A service, and where the client keeps it. */
 export interface InjectableService {
@@ -12,5 +12,14 @@ export interface InjectableService {
 /** Each service under the name that the tokens of named clients begin with; class names do not survive minifiers. */
 export const SERVICES = {
   EtcdKv: { type: EtcdKv, of: ({ kv }) => kv },
+  EtcdLease: { type: EtcdLease, of: ({ lease }) => lease },
+  EtcdAuth: { type: EtcdAuth, of: ({ auth }) => auth },
+  EtcdCluster: { type: EtcdCluster, of: ({ cluster }) => cluster },
   EtcdMaintenance: { type: EtcdMaintenance, of: ({ maintenance }) => maintenance },
 } as const satisfies Record<string, InjectableService>;
+
+/** The name of a service. */
+export type ServiceName = keyof typeof SERVICES;
+
+/** The service of that name. */
+export type ServiceOf<Name extends ServiceName> = (typeof SERVICES)[Name]['type']['prototype'];

@@ -1,6 +1,7 @@
 /** Which token stands for which client and service: the class for the default client, a string for a named one. */
 import type { InjectionToken } from '@nestjs/common';
-import { EtcdClient, EtcdKv, EtcdMaintenance } from '../client/index.js';
+import { EtcdClient } from '../client/index.js';
+import { SERVICES, type ServiceName, type ServiceOf } from './etcd-services.js';
 
 /** The name of the client that is injected without a name. */
 export const DEFAULT_CLIENT = 'default';
@@ -14,10 +15,12 @@ export const ETCD_METRICS_INTERCEPTOR = 'ETCD_METRICS_INTERCEPTOR';
 /** The interceptors that every client of the application gets, outside of its own. */
 export const ETCD_APP_INTERCEPTORS = 'ETCD_APP_INTERCEPTORS';
 
-/** The class itself for the default client, `Class:name` for a named one. */
-export function tokenOf<T>(type: InjectionToken<T>, typeName: string, clientName = DEFAULT_CLIENT): InjectionToken<T> {
-  return clientName === DEFAULT_CLIENT ? type : `${typeName}:${clientName}`;
-}
+/**
+ * Gives the token of a service of a client, for `app.get()`, `inject` and `overrideProvider()`.
+ *
+ * @param clientName the client's name. @default 'default'
+ */
+export type ServiceTokenGetter<Service> = (clientName?: string) => InjectionToken<Service>;
 
 /**
  * The token of a client, for `app.get()`, `inject` and `overrideProvider()`.
@@ -31,25 +34,41 @@ export function getEtcdToken(name?: string): InjectionToken<EtcdClient> {
   return tokenOf(EtcdClient, 'EtcdClient', name);
 }
 
+/** The token of a service of a client. */
+export function serviceToken<Name extends ServiceName>(
+  service: Name,
+  clientName?: string,
+): InjectionToken<ServiceOf<Name>> {
+  return tokenOf<ServiceOf<Name>>(SERVICES[service].type, service, clientName);
+}
+
 /**
  * The token of a client's KV service.
- *
- * @param name the client's name. @default 'default'
  *
  * @example
  * const testing = await Test.createTestingModule({ imports: [AppModule] })
  *   .overrideProvider(getEtcdKvToken()).useValue({ get: () => Promise.resolve(undefined) })
  *   .compile();
  */
-export function getEtcdKvToken(name?: string): InjectionToken<EtcdKv> {
-  return tokenOf(EtcdKv, 'EtcdKv', name);
+export const getEtcdKvToken = getterFor('EtcdKv');
+
+/** The token of a client's Lease service. */
+export const getEtcdLeaseToken = getterFor('EtcdLease');
+
+/** The token of a client's Auth service. */
+export const getEtcdAuthToken = getterFor('EtcdAuth');
+
+/** The token of a client's Cluster service. */
+export const getEtcdClusterToken = getterFor('EtcdCluster');
+
+/** The token of a client's Maintenance service. */
+export const getEtcdMaintenanceToken = getterFor('EtcdMaintenance');
+
+function getterFor<Name extends ServiceName>(service: Name): ServiceTokenGetter<ServiceOf<Name>> {
+  return (clientName) => serviceToken(service, clientName);
 }
 
-/**
- * The token of a client's Maintenance service.
- *
- * @param name the client's name. @default 'default'
- */
-export function getEtcdMaintenanceToken(name?: string): InjectionToken<EtcdMaintenance> {
-  return tokenOf(EtcdMaintenance, 'EtcdMaintenance', name);
+/** The class itself for the default client, `Class:name` for a named one. */
+function tokenOf<T>(type: InjectionToken<T>, typeName: string, clientName = DEFAULT_CLIENT): InjectionToken<T> {
+  return clientName === DEFAULT_CLIENT ? type : `${typeName}:${clientName}`;
 }

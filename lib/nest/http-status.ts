@@ -37,6 +37,7 @@ const STATUS: Readonly<Record<string, number>> = {
   ETCD_AUTH_SETUP: 409,
   ETCD_AUTH_NOT_ENABLED: 409,
   ETCD_COMPACTED: 410,
+  ETCD_HISTORY_LOST: 410,
   ETCD_ABORTED: CLIENT_CLOSED_REQUEST,
   ETCD_UNSUPPORTED: 501,
   ETCD_NOT_CAPABLE: 501,
@@ -44,6 +45,7 @@ const STATUS: Readonly<Record<string, number>> = {
   ETCD_SERVER: 502,
   ETCD_UNAVAILABLE: 503,
   ETCD_CLOSED: 503,
+  ETCD_LEASE_LOST: 503,
   ETCD_NO_LEADER: 503,
   ETCD_LEADER_CHANGED: 503,
   ETCD_NOT_LEADER: 503,
@@ -74,6 +76,7 @@ const REFUSAL_TEXT: Readonly<Record<string, string>> = {
   ETCD_DUPLICATE_KEY: 'a key is written twice in one transaction',
   ETCD_CONFLICT: 'the key was changed by others at the same time',
   ETCD_MESSAGE_TOO_LARGE: 'the request is too large',
+  ETCD_HISTORY_LOST: 'what was read before is gone',
   ETCD_ABORTED: 'the request was aborted',
 };
 

@@ -12,8 +12,24 @@ export type {
 export { EtcdModuleError, EtcdStartError } from './errors.js';
 
 // Injection
-export { getEtcdKvToken, getEtcdMaintenanceToken, getEtcdToken } from './etcd.tokens.js';
-export { InjectEtcd, InjectEtcdKv, InjectEtcdMaintenance } from './inject-etcd.decorator.js';
+export {
+  getEtcdAuthToken,
+  getEtcdClusterToken,
+  getEtcdKvToken,
+  getEtcdLeaseToken,
+  getEtcdMaintenanceToken,
+  getEtcdToken,
+  type ServiceTokenGetter,
+} from './etcd.tokens.js';
+export {
+  InjectEtcd,
+  InjectEtcdAuth,
+  InjectEtcdCluster,
+  InjectEtcdKv,
+  InjectEtcdLease,
+  InjectEtcdMaintenance,
+  type EtcdInjector,
+} from './inject-etcd.decorator.js';
 
 // HTTP
 export { EtcdExceptionFilter } from './etcd-exception.filter.js';
@@ -49,7 +65,9 @@ export {
   EtcdKeyNotFoundError,
   EtcdKv,
   EtcdLeaderChangedError,
+  EtcdLease,
   EtcdLeaseExistsError,
+  EtcdLeaseLostError,
   EtcdLeaseNotFoundError,
   EtcdLeaseTtlTooLargeError,
   EtcdMaintenance,
@@ -143,6 +161,18 @@ export type {
   HashResponse,
   Key,
   KeyRangeLike,
+  LeaseGrantOptions,
+  LeaseGrantResponse,
+  LeaseKeepAlive,
+  LeaseKeepAliveOptions,
+  LeaseListResponse,
+  LeaseLostReason,
+  LeaseRenewal,
+  LeaseRevokeOptions,
+  LeaseRevokeResponse,
+  LeaseStats,
+  LeaseTimeToLiveOptions,
+  LeaseTimeToLiveResponse,
   Member,
   MemberAddResponse,
   MemberListOptions,

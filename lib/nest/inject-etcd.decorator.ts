@@ -1,36 +1,43 @@
 /** Decorators that inject a client or one of its services by the client's name. */
 import { Inject } from '@nestjs/common';
-import { getEtcdKvToken, getEtcdMaintenanceToken, getEtcdToken } from './etcd.tokens.js';
+import type { ServiceName } from './etcd-services.js';
+import { getEtcdToken, serviceToken } from './etcd.tokens.js';
+
+/**
+ * Injects something of a client into a parameter or a property.
+ *
+ * @param clientName the client's name. @default 'default'
+ */
+export type EtcdInjector = (clientName?: string) => ReturnType<typeof Inject>;
 
 /**
  * Injects a client. The default one needs no decorator: its class is its token.
  *
- * @param name the client's name. @default 'default'
- *
  * @example
  * constructor(private readonly etcd: EtcdClient, @InjectEtcd('audit') private readonly audit: EtcdClient) {}
  */
-export function InjectEtcd(name?: string): ReturnType<typeof Inject> {
-  return Inject(getEtcdToken(name));
-}
+export const InjectEtcd: EtcdInjector = (clientName) => Inject(getEtcdToken(clientName));
 
 /**
  * Injects the KV service of a client. That of the default client needs no decorator.
  *
- * @param name the client's name. @default 'default'
- *
  * @example
  * constructor(private readonly kv: EtcdKv, @InjectEtcdKv('audit') private readonly audit: EtcdKv) {}
  */
-export function InjectEtcdKv(name?: string): ReturnType<typeof Inject> {
-  return Inject(getEtcdKvToken(name));
-}
+export const InjectEtcdKv = injectorOf('EtcdKv');
 
-/**
- * Injects the Maintenance service of a client. That of the default client needs no decorator.
- *
- * @param name the client's name. @default 'default'
- */
-export function InjectEtcdMaintenance(name?: string): ReturnType<typeof Inject> {
-  return Inject(getEtcdMaintenanceToken(name));
+/** Injects the Lease service of a client. That of the default client needs no decorator. */
+export const InjectEtcdLease = injectorOf('EtcdLease');
+
+/** Injects the Auth service of a client. That of the default client needs no decorator. */
+export const InjectEtcdAuth = injectorOf('EtcdAuth');
+
+/** Injects the Cluster service of a client. That of the default client needs no decorator. */
+export const InjectEtcdCluster = injectorOf('EtcdCluster');
+
+/** Injects the Maintenance service of a client. That of the default client needs no decorator. */
+export const InjectEtcdMaintenance = injectorOf('EtcdMaintenance');
+
+function injectorOf(service: ServiceName): EtcdInjector {
+  return (clientName) => Inject(serviceToken(service, clientName));
 }

@@ -261,7 +261,7 @@ describe('Secrets', () => {
     seen.push(await failureOf(client.kv.put('other', 'x')));
     await etcd.auth.changePassword('app', 'changed meanwhile');
     seen.push(await failureOf(client.kv.put('app/a', 'x')));
-    seen.push(client, client.stats(), client.kv, JSON.stringify(client.stats()), String(client));
+    seen.push(client, client.stats(), client.kv, JSON.stringify([client.stats(), client.kv]));
     const picture = seen.map((item) => inspect(item, { depth: 12 })).join('\n');
     await client.close();
     await reading;

@@ -114,7 +114,7 @@ describe('A black-holed endpoint', () => {
       const cutAt = performance.now();
       proxy.blackHole();
       await delay(6_000);
-      proxy.mend();
+      await proxy.mend();
       await eventually(() => states()[0] === 'ready', { timeoutMs: 5_000 });
       await load.stop();
 

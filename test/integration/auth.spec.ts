@@ -294,3 +294,23 @@ describe('EtcdAuth once authentication is on', () => {
     expect((await root.kv.get('anything'))?.value).toBe('off too');
   });
 });
+
+describe('EtcdAuth with client certificates', () => {
+  it('knows a user without a password by the common name of its certificate', async () => {
+    await using secure = await startEtcd({ own: true, tls: { clientCertAuth: true }, auth: true });
+    const { ca, client: rootPair, authority } = secure.tls!;
+    await using root = new EtcdClient({ endpoints: secure.endpoints, tls: { ca, ...rootPair } });
+    await root.auth.roleAdd('ci');
+    await root.auth.roleGrantPermission('ci', 'readwrite', prefix('ci/'));
+    await root.auth.userAdd('ci.example.com', { noPassword: true });
+    await root.auth.userGrantRole('ci.example.com', 'ci');
+
+    const pair = await authority.issueClient('ci.example.com');
+    await using ci = new EtcdClient({ endpoints: secure.endpoints, tls: { ca, ...pair } });
+    await ci.kv.put('ci/1', 'x');
+
+    expect((await ci.kv.get('ci/1'))?.value).toBe('x');
+    await expect(ci.kv.put('other', 'x')).rejects.toBeInstanceOf(EtcdPermissionDeniedError);
+    expect((await ci.auth.userGet('ci.example.com')).roles).toEqual(['ci']);
+  });
+});

@@ -1,4 +1,5 @@
 /** Health checks of real etcd through Terminus, on Express and Fastify. */
+import { status } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Get, Inject, type INestApplication, type ModuleMetadata } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
@@ -61,7 +62,7 @@ async function askHealth(url: string): Promise<Health> {
 
 async function startFake(): Promise<FakeEtcd> {
   const fake = await startFakeEtcd();
-  ends.push(async () => fake.kill());
+  ends.push(() => fake[Symbol.asyncDispose]());
   return fake;
 }
 
@@ -227,8 +228,11 @@ describe('what the check costs and tells', () => {
 
   it('counts a refusal for lack of permission as alive, without details', async () => {
     const fake = await startFake();
-    fake.answer('/etcdserverpb.Maintenance/Status', () => new Refusal(7, 'etcdserver: permission denied'));
-    fake.answer('/etcdserverpb.KV/Range', () => new Refusal(7, 'etcdserver: permission denied'));
+    fake.answer(
+      '/etcdserverpb.Maintenance/Status',
+      () => new Refusal(status.PERMISSION_DENIED, 'etcdserver: permission denied'),
+    );
+    fake.answer('/etcdserverpb.KV/Range', () => new Refusal(status.PERMISSION_DENIED, 'etcdserver: permission denied'));
     const { app } = await startContextWith({ endpoints: fake.endpoint });
 
     const { etcd } = await app.get(EtcdHealthIndicator).pingCheck('etcd', { linearizable: true });
@@ -244,7 +248,7 @@ describe('what the check costs and tells', () => {
   it('is down when etcd does not accept the credentials, and shows none', async () => {
     const fake = await startFake();
     fake.answer('/etcdserverpb.Auth/Authenticate', () => {
-      return new Refusal(3, 'etcdserver: authentication failed, invalid user ID or password');
+      return new Refusal(status.INVALID_ARGUMENT, 'etcdserver: authentication failed, invalid user ID or password');
     });
     const { health } = await startApp({ endpoints: fake.endpoint, auth: { username: 'ursula', password: 'hunter2' } });
 

@@ -78,7 +78,7 @@ describe('GET /metrics', () => {
     const module = rootModule({
       imports: [etcdModule(), EtcdMetricsModule.forRoot({ registry, path: 'internal/stats' })],
     });
-    const app = await NestFactory.create(module, { logger: new CapturedLog() });
+    const app = await NestFactory.create(module, { logger: new CapturedLog(), abortOnError: false });
     app.enableVersioning({ type: VersioningType.URI, defaultVersion: '1' });
     await app.listen(0, '127.0.0.1');
     ends.push(() => app.close());
@@ -212,7 +212,7 @@ describe('EtcdMetricsModule', () => {
       typeof instance === 'object' && instance !== null ? new Proxy(instance, {}) : instance;
     const app = await NestFactory.createApplicationContext(
       rootModule({ imports: [etcdModule(), EtcdMetricsModule.forRoot({ registry, path: false })] }),
-      { logger: new CapturedLog(), instrument: { instanceDecorator } },
+      { logger: new CapturedLog(), abortOnError: false, instrument: { instanceDecorator } },
     );
     ends.push(() => app.close());
 
@@ -226,7 +226,7 @@ describe('EtcdMetricsModule', () => {
 describe('M19 the number of series', () => {
   it('does not grow with keys, values and errors, and no label holds one', async () => {
     const fake = await startFakeEtcd();
-    ends.push(async () => fake.kill());
+    ends.push(() => fake[Symbol.asyncDispose]());
     const auth = { username: 'ursula', password: 'hunter2' };
     const app = await start({
       imports: [

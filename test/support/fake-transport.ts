@@ -1,7 +1,7 @@
 /** Members of a make-believe cluster behind the lowest seam: which of them connect, hang, answer, or fall silent is scripted. */
 import type { Endpoint } from '../../lib/client/endpoint.js';
 import { serverCodecOf } from '../../lib/client/rpc/codec.js';
-import type { DuplexMethod, UnaryMethod } from '../../lib/client/rpc/rpc.js';
+import type { MethodInfo } from '../../lib/client/rpc/rpc.js';
 import {
   GrpcCode,
   type Connect,
@@ -222,7 +222,7 @@ export class FakeMember {
   ) {}
 
   /** Says what happens to calls of a method; those without a reply stay open. */
-  on<Req, Res>(method: UnaryMethod<Req, Res>, reply: Reply): this {
+  on(method: MethodInfo, reply: Reply): this {
     this.replies.set(method.path, reply);
     return this;
   }
@@ -249,12 +249,12 @@ export class FakeMember {
   }
 
   /** The calls of one method, in order. */
-  callsOf(method: { readonly path: string }): FakeTransportCall[] {
+  callsOf(method: MethodInfo): FakeTransportCall[] {
     return this.calls.filter(({ path }) => path === method.path);
   }
 
   /** The last stream of a method; fails when there is none. */
-  lastStream<Req, Res>(method: DuplexMethod<Req, Res>): FakeTransportStream {
+  lastStream(method: MethodInfo): FakeTransportStream {
     const stream = this.streams.filter(({ path }) => path === method.path).at(-1);
     if (stream === undefined) throw new Error(`no ${method.label} stream on ${this.endpoint}`);
     return stream;
@@ -307,13 +307,13 @@ export class FakeCluster {
   }
 
   /** Says what happens to calls of a method on every member there is. */
-  on<Req, Res>(method: UnaryMethod<Req, Res>, reply: Reply): this {
+  on(method: MethodInfo, reply: Reply): this {
     for (const member of this.members.values()) member.on(method, reply);
     return this;
   }
 
   /** The endpoints that got the calls of a method, in order. */
-  endpointsOf(method: { readonly path: string }): string[] {
+  endpointsOf(method: MethodInfo): string[] {
     return this.calls.filter(({ path }) => path === method.path).map(({ endpoint }) => endpoint);
   }
 }

@@ -23,7 +23,7 @@ export type PutLease =
     };
 
 /** What a put does beside writing. */
-export type PutDetails = PutLease & {
+type PutDetails = PutLease & {
   /**
    * Returns the key as it was before.
    *

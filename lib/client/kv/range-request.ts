@@ -48,7 +48,7 @@ export interface RevisionBounds {
 }
 
 /** A read that returns keys. */
-export interface KeysQuery extends ReadOptions, RevisionBounds {
+interface KeysQuery extends ReadOptions, RevisionBounds {
   /**
    * The most keys to return; `more` tells whether there were others.
    *
@@ -77,7 +77,7 @@ export interface KeysQuery extends ReadOptions, RevisionBounds {
 }
 
 /** A read that only counts. Limit, order and revision bounds do not go with it: the server would not apply them. */
-export interface CountQuery extends ReadOptions {
+interface CountQuery extends ReadOptions {
   /** Returns `count` and no keys. Go: `WithCountOnly`. */
   readonly countOnly: true;
   readonly limit?: undefined;

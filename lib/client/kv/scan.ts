@@ -181,7 +181,7 @@ class ScanRun {
       if (error instanceof EtcdUnsupportedError) this.parts.server.hasRangeStream = false;
     } finally {
       stopTimer();
-      stream.close();
+      stream.close(); // the loop closes it too, but only once it has begun
     }
   }
 

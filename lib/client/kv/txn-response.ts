@@ -33,7 +33,7 @@ export interface DeleteResult {
 }
 
 /** Which branch was run, and the answers to its operations, in their order. */
-export type TxnOutcome<Then extends Operations = Operations, Else extends Operations = Operations> =
+type TxnOutcome<Then extends Operations = Operations, Else extends Operations = Operations> =
   | { readonly succeeded: true; readonly responses: ResultsOf<Then> }
   | { readonly succeeded: false; readonly responses: ResultsOf<Else> };
 
@@ -46,7 +46,7 @@ export type TxnResult<Then extends Operations = Operations, Else extends Operati
 export type OperationResult = GetResult | PutResult | DeleteResult | TxnResult;
 
 /** The answer to an operation of this type. */
-export type ResultOf<Op extends Operation> = Op extends GetOperation
+type ResultOf<Op extends Operation> = Op extends GetOperation
   ? GetResult
   : Op extends PutOperation
     ? PutResult
@@ -57,7 +57,7 @@ export type ResultOf<Op extends Operation> = Op extends GetOperation
         : never;
 
 /** The answers to operations of these types, in their order. */
-export type ResultsOf<Ops extends Operations> = { readonly [Index in keyof Ops]: ResultOf<Ops[Index]> };
+type ResultsOf<Ops extends Operations> = { readonly [Index in keyof Ops]: ResultOf<Ops[Index]> };
 
 /**
  * The outcome of a transaction: `succeeded` says whether every compare held, `responses` holds the answers to the

@@ -18,7 +18,7 @@ export interface WriteOptions extends CallOptions {
 /** Options of `commit()`. */
 export type CommitOptions = WriteOptions;
 
-/** @internal how a finished transaction is sent. */
+/** How a finished transaction is sent. */
 export type SendTxn = <Then extends Operations, Else extends Operations>(
   spec: TxnSpec<Then, Else>,
   options: CommitOptions | undefined,

@@ -119,7 +119,7 @@ export class RenewalStream {
     this.noteConnected();
     if (now - renewal.lookAt > BLOCKED_MS) this.heardAt = now;
     const quietMs = now - Math.max(this.heardAt ?? now, renewal.sentAt);
-    if (quietMs >= limitMs) return this.silent(`no answer to renewals of leases for ${Math.round(quietMs)} ms`);
+    if (limitMs - quietMs < 1) return this.silent(`no answer to renewals of leases for ${Math.round(quietMs)} ms`);
     if (this.wasSkipped(renewal, lease))
       return { name: 'skipped', error: this.failure('an answer to a renewal went missing') };
     renewal.lookAt = now + limitMs - quietMs;

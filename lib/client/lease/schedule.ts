@@ -52,7 +52,8 @@ export class Schedule<T> {
     }
     if (this.timer !== undefined && this.timer.at <= firstAt) return;
     this.disarm();
-    const cancel = this.clock.after(firstAt - this.clock.now(), () => {
+    // Whole milliseconds, as timers have them: one that fires a fraction too early would be set again and again.
+    const cancel = this.clock.after(Math.ceil(firstAt - this.clock.now()), () => {
       this.timer = undefined;
       this.runDue();
     });

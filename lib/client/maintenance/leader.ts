@@ -16,7 +16,7 @@ import { EtcdAuthenticationError, EtcdNoLeaderError, EtcdPermissionDeniedError }
 import type { TimeBudget } from './time-budget.js';
 
 /** What a search may use. */
-export interface LeaderSearch {
+interface LeaderSearch {
   readonly rpc: Rpc;
   /** The client's endpoints: asked first, since they are known to be good for this client. */
   readonly endpoints: readonly string[];

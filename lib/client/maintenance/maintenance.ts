@@ -293,7 +293,7 @@ export class EtcdMaintenance {
    * Calls a downgrade off. etcd 3.5 does it and then answers `request timed out`, see {@link downgradeEnable}.
    *
    * @param options.timeoutMs default 10_000, not the client's `callTimeoutMs`.
-   * @throws {EtcdDowngradeError} when none is under way (`reason` `NoInflightDowngrade`).
+   * @throws {EtcdDowngradeError} in 3.5, when none is under way (`reason` `NoInflightDowngrade`); newer ones are fine with it.
    * @throws {EtcdUnsupportedError} on etcd 3.4, with `since: '3.5'`.
    * @see etcd `clientv3.Maintenance.Downgrade` with `DowngradeCancel`
    *

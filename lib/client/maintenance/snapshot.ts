@@ -6,7 +6,7 @@ import type { Duplex } from '../rpc/rpc.js';
 import { SnapshotCheck, type SnapshotChunk } from './snapshot-check.js';
 
 /** Opens the stream on the server. */
-export type OpenSnapshot = () => Duplex<wire.SnapshotRequest, wire.SnapshotResponse>;
+type OpenSnapshot = () => Duplex<wire.SnapshotRequest, wire.SnapshotResponse>;
 
 /** A token that has expired, or a member that goes away, costs one more try each. */
 const MAX_ATTEMPTS = 3;

@@ -2,6 +2,7 @@
 import type { Clock, Random } from '../clock.js';
 import { EtcdClosedError, EtcdMessageTooLargeError } from '../errors.js';
 import { requireTimeout, type ResolvedOptions } from '../options.js';
+import { AbortListeners } from './abort-listeners.js';
 import { codecOf, type Codec } from './codec.js';
 import { diagnosticsInterceptor, hasDiagnosticsListener } from './diagnostics.js';
 import type { Endpoints } from './endpoints.js';
@@ -63,7 +64,8 @@ export class Calls implements Rpc {
             clock,
             timeoutMs: options.callTimeoutMs,
           });
-    this.context = { endpoints, headers, clock, random, tokens, onRetry: () => (this.retries += 1) };
+    const aborts = new AbortListeners();
+    this.context = { endpoints, headers, clock, random, tokens, aborts, onRetry: () => (this.retries += 1) };
   }
 
   unary<Req extends object, Res>(
@@ -113,6 +115,7 @@ export class Calls implements Rpc {
   close(): void {
     this.isClosed = true;
     for (const call of [...this.running]) call.closeWithClient();
+    this.context.tokens?.close();
   }
 
   private start<Res>(spec: UnarySpec<Res>): Promise<Res> {

@@ -12,7 +12,7 @@ import { isIP, type Socket } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import type { Endpoint } from '../endpoint.js';
 import { EtcdConfigError } from '../errors.js';
-import type { ResolvedOptions } from '../options.js';
+import { refusePlaintextWithTls, type ResolvedOptions } from '../options.js';
 import { connectFailure, isConfigurationFault } from './connect-failure.js';
 import { readTlsFiles } from './tls-files.js';
 import { speaksTls } from './tls-sniff.js';
@@ -47,6 +47,7 @@ function usesTls({ security }: Endpoint, { tls }: ResolvedOptions): boolean {
 
 function credentialsFor(endpoint: Endpoint, options: ResolvedOptions): ChannelCredentials {
   const { tls } = options;
+  refusePlaintextWithTls([endpoint], tls); // one that a single call names, such as `status(endpoint)`
   if (!usesTls(endpoint, options)) return credentials.createInsecure();
   const { ca, cert, key } = readTlsFiles(tls ?? {});
   const host = hostOf(endpoint);

@@ -76,7 +76,7 @@ export class RpcStream<Req extends object, Res> implements Duplex<Req, Res>, Asy
       this.onAbort();
       return this;
     }
-    signal?.addEventListener('abort', this.onAbort);
+    if (signal !== undefined) this.context.aborts.add(signal, this.onAbort);
     if (timeoutMs !== undefined)
       this.cancelDeadline = this.context.clock.after(timeoutMs, () => this.onDeadline(timeoutMs));
     this.open();
@@ -109,7 +109,7 @@ export class RpcStream<Req extends object, Res> implements Duplex<Req, Res>, Asy
     this.learnFrom(failure, serverText);
     // Who has no token, but a client certificate, races with changes of the auth store like everyone else.
     if (failure.fate === 'token') return this.context.tokens !== undefined || failure.reason === 'AuthOldRevision';
-    return failure.fate === 'refused' || failure.fate === 'interrupted';
+    return failure.fate === 'refused';
   }
 
   /** Ends the stream because the client is closing. */
@@ -272,7 +272,7 @@ export class RpcStream<Req extends object, Res> implements Duplex<Req, Res>, Asy
     if (this.#state.name === 'ended') return;
     this.enter({ name: 'ended', error });
     this.cancelDeadline?.();
-    this.spec.signal?.removeEventListener('abort', this.onAbort);
+    if (this.spec.signal !== undefined) this.context.aborts.remove(this.spec.signal, this.onAbort);
     this.onEnd(this);
     const final = this.tellEnd(error);
     const wanted = this.wanted;

@@ -22,7 +22,7 @@ export function speaksTls(endpoint: Endpoint, done: (yes: boolean) => void): voi
   socket.once('timeout', () => finish(false));
   socket.once('close', () => finish(false));
   // A server that asks for a client certificate ends the handshake with an alert: that is TLS as well.
-  socket.once('error', (error) => finish(/alert/i.test(error.message)));
+  socket.once('error', (error: Error) => finish(/alert/i.test(error.message)));
 }
 
 function addressOf({

@@ -31,6 +31,7 @@ export class TokenSource {
   #state: TokenState = { name: 'missing' };
   private refreshing: Promise<void> | undefined;
   private refreshCount = 0;
+  private cancelTimer: (() => void) | undefined;
 
   constructor(parts: TokenSourceParts) {
     this.#parts = parts;
@@ -68,6 +69,11 @@ export class TokenSource {
     if (this.isReady && this.token === stale) this.enter({ name: 'missing' });
   }
 
+  /** Ends the wait for a provider that may never answer. Who waits for a token is the client's to end first. */
+  close(): void {
+    this.cancelTimer?.();
+  }
+
   private async fetch(): Promise<void> {
     this.refreshCount += 1;
     try {
@@ -100,8 +106,8 @@ export class TokenSource {
     const { clock, timeoutMs } = this.#parts;
     return new Promise<T>((resolve, reject) => {
       const late = (): void => reject(new Error(`no token within ${timeoutMs} ms`));
-      const cancelTimer = clock.after(timeoutMs, late, 'background');
-      Promise.resolve().then(task).then(resolve, reject).finally(cancelTimer);
+      this.cancelTimer = clock.after(timeoutMs, late, 'background');
+      Promise.resolve().then(task).then(resolve, reject).finally(this.cancelTimer);
     });
   }
 

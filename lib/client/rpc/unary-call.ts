@@ -11,6 +11,7 @@ import {
   type EtcdError,
   type ErrorContext,
 } from '../errors.js';
+import type { AbortListeners } from './abort-listeners.js';
 import { backoffMs } from './backoff.js';
 import type { EndpointConnection, PendingCall } from './endpoint-connection.js';
 import type { Endpoints } from './endpoints.js';
@@ -26,6 +27,7 @@ export interface CallContext {
   readonly endpoints: Endpoints;
   readonly headers: CallHeaders;
   readonly tokens: TokenSource | undefined;
+  readonly aborts: AbortListeners;
   readonly clock: Clock;
   readonly random: Random;
   /** Told before each repetition. */
@@ -101,7 +103,7 @@ export class UnaryCall<Res> implements PendingCall {
         this.onAbort();
         return;
       }
-      signal?.addEventListener('abort', this.onAbort);
+      if (signal !== undefined) this.context.aborts.add(signal, this.onAbort);
       this.cancelDeadline = this.context.clock.after(timeoutMs, () => this.onDeadline());
       this.attempt(undefined);
     });
@@ -320,7 +322,7 @@ export class UnaryCall<Res> implements PendingCall {
     this.enter({ name: 'done' }, undefined);
     cancel?.();
     this.cancelDeadline?.();
-    this.spec.signal?.removeEventListener('abort', this.onAbort);
+    if (this.spec.signal !== undefined) this.context.aborts.remove(this.spec.signal, this.onAbort);
     this.onEnd(this);
     return this.tellAttemptEnd(error);
   }

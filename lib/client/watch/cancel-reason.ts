@@ -10,7 +10,7 @@ import {
 } from '../errors.js';
 import type * as wire from '../rpc/generated/messages.js';
 import { WATCH } from '../rpc/methods.js';
-import { findServerMessage } from '../rpc/server-message.js';
+import { findServerMessage, type Fate } from '../rpc/server-message.js';
 import { readFailure } from '../rpc/status.js';
 import { GrpcCode } from '../rpc/transport.js';
 import {
@@ -26,16 +26,33 @@ import {
 const COMPACTED = { reason: 'Compacted', serverMessage: 'etcdserver: mvcc: required revision has been compacted' };
 const NO_REASON = 'the server ended the watch and gave no reason';
 
-/** The error of a watch that the server refused, or ended. */
-export function cancelError(response: wire.WatchResponse, context: ErrorContext): EtcdError {
-  if (response.compactRevision !== 0) return new EtcdCompactedError(COMPACTED, context, response.compactRevision);
-  const text = response.cancelReason;
-  const code = codeOf(text);
-  const details = findServerMessage(`etcdserver: ${text}`) === undefined ? text : `etcdserver: ${text}`;
-  if (code === undefined && findServerMessage(details) === undefined) {
-    return new EtcdWatchCanceledError({ reason: 'WatchCanceled', serverMessage: text === '' ? NO_REASON : text }, context);
+/** Why a watch was refused, or ended. */
+export interface Cancellation {
+  readonly error: EtcdError;
+  /** What it is about: the watch (`final`, `unclear`), the token, the member (`refused`), or nothing that lasts. */
+  readonly fate: Fate;
+}
+
+/** Understands the last answer of a watch. */
+export function readCancel(response: wire.WatchResponse, context: ErrorContext): Cancellation {
+  const { compactRevision, cancelReason } = response;
+  if (compactRevision !== 0) return ofWatch(new EtcdCompactedError(COMPACTED, context, compactRevision));
+  const code = codeOf(cancelReason);
+  const details = isKnown(`etcdserver: ${cancelReason}`) ? `etcdserver: ${cancelReason}` : cancelReason;
+  if (code === undefined && !isKnown(details)) {
+    const facts = { reason: 'WatchCanceled', serverMessage: cancelReason === '' ? NO_REASON : cancelReason };
+    return ofWatch(new EtcdWatchCanceledError(facts, context));
   }
-  return readFailure(WATCH, { code: code ?? GrpcCode.failedPrecondition, details }).toError(context);
+  const { fate, toError } = readFailure(WATCH, { code: code ?? GrpcCode.failedPrecondition, details });
+  return { error: toError(context), fate };
+}
+
+function ofWatch(error: EtcdError): Cancellation {
+  return { error, fate: 'final' };
+}
+
+function isKnown(text: string): boolean {
+  return findServerMessage(text) !== undefined;
 }
 
 /** Go prints the code of an error in front of its text: `rpc error: code = PermissionDenied desc = …`. */

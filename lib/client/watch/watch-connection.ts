@@ -60,6 +60,7 @@ export class WatchConnection {
   private readonly placed = new Map<number, Placed>();
   /** Cancelled here; the server's answer is still to come. */
   private readonly canceled = new Set<number>();
+  private isClosed = false;
   private maxPending = 1;
   private nextId = 1;
   /** Whether an answer to a progress request says something about all watches. See {@link ./progress-trust}. */
@@ -72,16 +73,6 @@ export class WatchConnection {
     private readonly maxRevisionBytes: number,
     private readonly owner: ConnectionOwner,
   ) {}
-
-  /** Whether a watch was asked for that is not answered. */
-  get isWaiting(): boolean {
-    return this.pending.length > 0;
-  }
-
-  /** How many watches are in place. */
-  get size(): number {
-    return this.placed.size;
-  }
 
   /** Asks for a watch, now or when its turn comes. */
   create(watch: OpenWatch): void {
@@ -107,13 +98,22 @@ export class WatchConnection {
   receive(response: wire.WatchResponse): void {
     const { watchId, header } = response;
     this.memberId ??= header?.memberId;
-    if (response.created || (watchId < 0 && response.canceled)) return this.onAnswer(response);
-    if (watchId < 0) return this.onBroadcast(response);
-    const placed = this.placed.get(watchId);
-    if (placed === undefined) return this.onStranger(response);
-    if (response.canceled) return this.onCanceled(placed, response);
-    if (response.events.length > 0) return this.onEvents(placed, response);
-    if (placed.fragments?.isHolding !== true) placed.watch.progress(headerOf(response));
+    if (response.created || (watchId < 0 && response.canceled)) this.onAnswer(response);
+    else if (watchId < 0) this.onBroadcast(headerOf(response));
+    else this.onMessage(response, this.placed.get(watchId));
+  }
+
+  /** Ends the stream. Nothing more is asked on it. */
+  close(): void {
+    this.toCreate.length = 0;
+    this.pending.length = 0;
+    this.isClosed = true;
+    this.duplex.close();
+  }
+
+  /** The context of an error that this stream's member is the cause of. */
+  context(): ErrorContext {
+    return { method: WATCH.label, endpoint: this.duplex.endpoint, attempts: 1 };
   }
 
   private pump(): void {
@@ -137,13 +137,12 @@ export class WatchConnection {
 
   private onAnswer(response: wire.WatchResponse): void {
     const { watch, id } = this.takePending(response.watchId);
-    if (response.canceled) this.refuse(watch, response);
-    else {
-      if (response.watchId === id) this.maxPending = MAX_PENDING;
-      this.place(watch, response.watchId, headerOf(response));
-    }
+    if (!response.canceled && response.watchId === id) this.maxPending = MAX_PENDING;
+    if (watch.state.name === 'creating') this.onAnswered(watch, response);
+    else if (!response.canceled) this.sendCancel(response.watchId); // It was closed meanwhile.
+    if (this.isClosed) return;
     this.pump();
-    if (!this.isWaiting) this.owner.onSettled();
+    if (this.pending.length === 0) this.owner.onSettled();
   }
 
   private takePending(watchId: number): Pending {
@@ -153,16 +152,23 @@ export class WatchConnection {
     throw new EtcdProtocolError(`the server answered for watch ${watchId}, which was not asked for`, this.context());
   }
 
-  private refuse(watch: OpenWatch, response: wire.WatchResponse): void {
-    if (watch.state.name === 'creating') this.owner.onCanceled(watch, response);
+  private onAnswered(watch: OpenWatch, response: wire.WatchResponse): void {
+    if (response.canceled) {
+      this.owner.onCanceled(watch, response);
+      return;
+    }
+    const header = headerOf(response);
+    const isResumed = watch.wasCreated;
+    this.placed.set(response.watchId, { watch, createdRevision: header.revision, fragments: undefined });
+    watch.answered(response.watchId, header);
+    this.owner.onCreated(watch, header, isResumed);
   }
 
-  private place(watch: OpenWatch, id: number, header: ResponseHeader): void {
-    if (watch.state.name !== 'creating') return this.sendCancel(id); // Closed meanwhile.
-    this.placed.set(id, { watch, createdRevision: header.revision, fragments: undefined });
-    const isResumed = watch.wasCreated;
-    watch.answered(id, header);
-    this.owner.onCreated(watch, header, isResumed);
+  private onMessage(response: wire.WatchResponse, placed: Placed | undefined): void {
+    if (placed === undefined) this.onStranger(response);
+    else if (response.canceled) this.onCanceled(placed, response);
+    else if (response.events.length > 0) this.onEvents(placed, response);
+    else if (placed.fragments?.isHolding !== true) placed.watch.progress(headerOf(response));
   }
 
   private onCanceled({ watch }: Placed, response: wire.WatchResponse): void {
@@ -172,14 +178,14 @@ export class WatchConnection {
 
   private onEvents(placed: Placed, response: wire.WatchResponse): void {
     const { watch } = placed;
-    let events: readonly WatchEvent[] = response.events.map(toWatchEvent);
-    if (response.fragment || placed.fragments?.isHolding === true) {
-      placed.fragments ??= new Fragments();
-      events = placed.fragments.add(events, response.fragment);
-      if (placed.fragments.heldBytes > this.maxRevisionBytes) return this.onTooLarge(response.watchId, watch);
-    }
-    if (watch.receive(headerOf(response), events)) return;
-    this.cancel(response.watchId);
+    const events = complete(placed, response);
+    if ((placed.fragments?.heldBytes ?? 0) > this.maxRevisionBytes) this.onTooLarge(response.watchId, watch);
+    else if (!watch.receive(headerOf(response), events)) this.onFull(response.watchId, watch);
+  }
+
+  /** What was not taken is asked for again once the reader has caught up. */
+  private onFull(id: number, watch: OpenWatch): void {
+    this.cancel(id);
     watch.pause();
     this.owner.onPaused(watch);
   }
@@ -196,8 +202,7 @@ export class WatchConnection {
    * The answer to a progress request is about all watches, but not about one that was created after it was given: that
    * may still read history. The store was further by then than when such a watch was created, which tells them apart.
    */
-  private onBroadcast(response: wire.WatchResponse): void {
-    const header = headerOf(response);
+  private onBroadcast(header: ResponseHeader): void {
     if (!this.trustsBroadcasts) return;
     for (const { watch, createdRevision, fragments } of this.placed.values()) {
       if (header.revision > createdRevision && fragments?.isHolding !== true) watch.progress(header);
@@ -213,14 +218,16 @@ export class WatchConnection {
     this.canceled.add(watchId);
     this.duplex.send({ cancelRequest: { watchId } });
   }
+}
 
-  /** The context of an error that this stream's member is the cause of. */
-  context(): ErrorContext {
-    return { method: WATCH.label, endpoint: this.duplex.endpoint, attempts: 1 };
-  }
+/** The events that are complete by now: all of them, unless the answer is one piece of several. */
+function complete(placed: Placed, { events, fragment }: wire.WatchResponse): readonly WatchEvent[] {
+  const received = events.map(toWatchEvent);
+  if (!fragment && placed.fragments?.isHolding !== true) return received;
+  placed.fragments ??= new Fragments();
+  return placed.fragments.add(received, fragment);
 }
 
 function headerOf({ header }: wire.WatchResponse): ResponseHeader {
   return header ?? UNKNOWN_HEADER;
 }
-

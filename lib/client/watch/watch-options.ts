@@ -110,11 +110,7 @@ export function resolveWatch(range: KeyRangeLike, options: WatchOptions): WatchS
     prevKv: options.prevKv ?? false,
     progressNotify: options.progressNotify ?? false,
     fragment: options.fragment ?? true,
-    maxBufferedRevisions: wholeNumber(
-      'maxBufferedRevisions',
-      options.maxBufferedRevisions ?? DEFAULT_MAX_REVISIONS,
-      1,
-    ),
+    maxBufferedRevisions: wholeNumber('maxBufferedRevisions', options.maxBufferedRevisions ?? DEFAULT_MAX_REVISIONS, 1),
     maxBufferedBytes: wholeNumber('maxBufferedBytes', options.maxBufferedBytes ?? DEFAULT_MAX_BYTES, 1),
   };
 }

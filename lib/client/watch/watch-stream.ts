@@ -17,7 +17,7 @@ import type * as wire from '../rpc/generated/messages.js';
 import { WATCH } from '../rpc/methods.js';
 import type { ResponseHeader } from '../rpc/response-header.js';
 import type { Rpc } from '../rpc/rpc.js';
-import { cancelError, isFinal } from './cancel-reason.js';
+import { isFinal, readCancel } from './cancel-reason.js';
 import { HistoryCheck } from './history-check.js';
 import type { OpenWatch, WatchOwner } from './open-watch.js';
 import { isTrustworthy } from './progress-trust.js';
@@ -135,10 +135,12 @@ export class WatchStream implements WatchOwner, ConnectionOwner {
   onCanceled(watch: OpenWatch, response: wire.WatchResponse): void {
     const { link } = this;
     if (link === undefined) return;
-    const error = cancelError(response, link.connection.context());
-    const mayHelp = response.compactRevision === 0 && link.connection.duplex.refused(response.cancelReason);
-    if (!mayHelp || !this.reconnect.mayYield()) return watch.end(error, true);
-    this.breakOff(link, error);
+    const { connection } = link;
+    const { error, fate } = readCancel(response, connection.context());
+    const isOfStream = fate === 'token' || fate === 'refused';
+    const mayHelp = isOfStream ? connection.duplex.refused(response.cancelReason) : fate === 'interrupted';
+    if (mayHelp && this.reconnect.mayYield()) this.onBreak(error);
+    else watch.end(error, true);
   }
 
   onPaused({ queue }: OpenWatch): void {
@@ -169,7 +171,8 @@ export class WatchStream implements WatchOwner, ConnectionOwner {
     try {
       duplex = this.parts.rpc.duplex(WATCH, { requireLeader: this.parts.requireLeader });
     } catch (error) {
-      return this.onBreak(error as EtcdError);
+      this.onBreak(error as EtcdError);
+      return;
     }
     const link = this.newLink(duplex);
     this.reconnect.opened();
@@ -191,22 +194,16 @@ export class WatchStream implements WatchOwner, ConnectionOwner {
 
   /** The read loop: it never waits for a reader. */
   private async read(link: Link): Promise<void> {
-    const messages = link.connection.duplex[Symbol.asyncIterator]();
-    for (;;) {
-      let error: EtcdError | undefined;
-      try {
-        const { done, value } = await messages.next();
+    let error: EtcdError | undefined;
+    try {
+      for await (const response of link.connection.duplex) {
         if (this.link !== link) return;
-        if (done !== true) {
-          this.receive(link, value);
-          continue;
-        }
-      } catch (caught) {
-        error = toEtcdError(caught);
+        this.receive(link, response);
       }
-      if (this.link === link) this.onBreak(error);
-      return;
+    } catch (caught) {
+      error = toEtcdError(caught);
     }
+    if (this.link === link) this.onBreak(error);
   }
 
   private receive(link: Link, response: wire.WatchResponse): void {
@@ -226,8 +223,8 @@ export class WatchStream implements WatchOwner, ConnectionOwner {
     return this.parts.clock.after(ANSWER_MS, () => {
       const { endpoint } = link.connection.duplex;
       if (this.state.name !== 'opening' || this.state.link !== link) return;
-      if (wasConnected) return this.breakOff(link, this.silence(endpoint));
-      this.enter({ name: 'opening', link, cancelTimer: this.expectAnswer(link, endpoint !== undefined) });
+      if (wasConnected) this.onBreak(this.silence(endpoint));
+      else this.enter({ name: 'opening', link, cancelTimer: this.expectAnswer(link, endpoint !== undefined) });
     });
   }
 
@@ -254,11 +251,7 @@ export class WatchStream implements WatchOwner, ConnectionOwner {
     if (connection.trustsBroadcasts && this.link === link) connection.requestProgress();
   }
 
-  /** Gives a stream up that the server has not ended. */
-  private breakOff(link: Link, error: EtcdError): void {
-    if (this.link === link) this.onBreak(error);
-  }
-
+  /** The stream ended, or is given up. */
   private onBreak(error: EtcdError | undefined): void {
     this.leave();
     const delayMs = this.reconnect.broken();
@@ -299,7 +292,7 @@ export class WatchStream implements WatchOwner, ConnectionOwner {
     if ('cancelTimer' in this.state) this.state.cancelTimer();
     link?.history.close();
     link?.ending.abort();
-    link?.connection.duplex.close();
+    link?.connection.close();
   }
 
   /** The only line that changes the state. */
@@ -311,5 +304,8 @@ export class WatchStream implements WatchOwner, ConnectionOwner {
 /** What is no error of ours is a mistake of ours: it ends the watches, rather than breaking one stream after the other. */
 function toEtcdError(error: unknown): EtcdError {
   if (error instanceof EtcdError) return error;
-  return new EtcdProtocolError(`an answer could not be taken in: ${String(error)}`, { method: WATCH.label, cause: error });
+  return new EtcdProtocolError(`an answer could not be taken in: ${String(error)}`, {
+    method: WATCH.label,
+    cause: error,
+  });
 }

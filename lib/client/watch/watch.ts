@@ -114,8 +114,12 @@ export class EtcdWatch {
   }
 
   private start(watch: OpenWatch, options: StreamOptions, signal: AbortSignal | undefined): void {
-    if (this.isClosed) return watch.end(closedError(), false);
-    if (signal?.aborted === true) return watch.abort(signal);
+    if (this.isClosed) watch.end(closedError(), false);
+    else if (signal?.aborted === true) watch.abort(signal);
+    else this.place(watch, options, signal);
+  }
+
+  private place(watch: OpenWatch, options: StreamOptions, signal: AbortSignal | undefined): void {
     const stream = this.streamFor(options);
     watch.start(stream, signal);
     stream.add(watch);

@@ -1,12 +1,15 @@
 /** A process that makes and closes 100 apps with a client that was used, and prints what is left afterwards. */
+import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EtcdClient, EtcdModule } from '../../../lib/nest/index.js';
 
 const { ETCD = '' } = process.env;
 
+@Module({ imports: [EtcdModule.forRoot({ endpoints: ETCD.split(',') })] })
+class AppModule {}
+
 async function once(): Promise<void> {
-  const module = { module: class Root {}, imports: [EtcdModule.forRoot({ endpoints: ETCD.split(',') })] };
-  const app = await NestFactory.createApplicationContext(module, { logger: false });
+  const app = await NestFactory.createApplicationContext(AppModule, { logger: false });
   await app.get(EtcdClient).kv.get('a');
   await app.close();
 }

@@ -31,7 +31,7 @@ export class CapturedLog implements LoggerService {
 
   private keep(level: LogLine['level']): (message: unknown, ...rest: unknown[]) => void {
     return (message, ...rest) => {
-      const context = String(rest.at(-1) ?? '');
+      const context = typeof rest.at(-1) === 'string' ? (rest.at(-1) as string) : '';
       const details = rest.slice(0, -1).map((value) => (value instanceof Error ? value.stack : String(value)));
       const shown = message instanceof Error ? (message.stack ?? message.message) : String(message);
       this.lines.push({ level, context, text: [shown, ...details].join(' ') });

@@ -2,6 +2,7 @@
 import {
   Server,
   ServerCredentials,
+  type status,
   type sendUnaryData,
   type ServerUnaryCall,
   type ServiceDefinition,
@@ -18,7 +19,7 @@ type Answer<P extends Path> = (
 /** A gRPC status that is not OK. */
 export class Refusal {
   constructor(
-    readonly code: number,
+    readonly code: status,
     readonly details: string,
   ) {}
 }
@@ -63,7 +64,7 @@ export class FakeEtcd implements AsyncDisposable {
 
   /** Sets what an RPC is answered with from now on. */
   answer<P extends Path>(path: P, answer: Answer<P>): void {
-    this.answers.set(path, answer as Answer<Path>);
+    this.answers.set(path, answer);
   }
 
   /** Starts it, or starts it again on its port. */
@@ -112,7 +113,7 @@ export class FakeEtcd implements AsyncDisposable {
 
   private async reply(path: Path, request: object, callback: sendUnaryData<object>): Promise<void> {
     this.counts.set(path, this.count(path) + 1);
-    const answer = await this.answers.get(path)!(request as never);
+    const answer = await this.answers.get(path)!(request);
     if (answer instanceof Refusal) callback({ code: answer.code, details: answer.details });
     else callback(null, { header: MEMBER, ...answer });
   }

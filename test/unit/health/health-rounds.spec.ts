@@ -90,7 +90,7 @@ describe('a health check', () => {
     expect(begun).toHaveLength(1);
   });
 
-  it('is made once more for those who want a linearizable read or give it other time', async () => {
+  it('is made once more for those who want a linearizable read or give it other time', () => {
     void ask();
     void ask({ linearizable: true });
     void ask({ timeoutMs: 500 });

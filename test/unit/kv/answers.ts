@@ -33,7 +33,7 @@ export function txnAnswer(succeeded: boolean, responses: wire.ResponseOp[], revi
   return { header: header(revision), succeeded, responses };
 }
 
-export const LIMITS: KvLimits = { maxTxnOperations: 128, callTimeoutMs: 5_000 };
+const LIMITS: KvLimits = { maxTxnOperations: 128, callTimeoutMs: 5_000 };
 
 /** A service on a scripted server, with a clock that stands still and pauses of the full length. */
 export function fakeKv(limits: Partial<KvLimits> = {}): { kv: EtcdKv; rpc: FakeRpc; clock: FakeClock } {

@@ -21,12 +21,12 @@ describe('KeyValue', () => {
 
     const kv = new KeyValue(data);
     const decodedAtFirst = decode.mock.calls.length;
-    const values = [kv.value, kv.value, kv.value];
+    const texts = [kv.key, kv.value, kv.key, kv.value];
     const decodedInAll = decode.mock.calls.length;
     decode.mockRestore();
 
-    expect(values).toEqual(['value', 'value', 'value']);
-    expect([decodedAtFirst, decodedInAll]).toEqual([0, 1]);
+    expect(texts).toEqual(['a', 'value', 'a', 'value']);
+    expect([decodedAtFirst, decodedInAll]).toEqual([0, 2]);
   });
 
   it('keeps a byte order mark, which is part of the value', () => {

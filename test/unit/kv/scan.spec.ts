@@ -108,6 +108,15 @@ describe('A scan by pages', () => {
     expect(sizes(rpc)).toEqual([4, 2, 1]);
   });
 
+  it('gives up at once when it is the request that is too large', async () => {
+    const { kv, rpc } = fakeKv();
+    const tooLarge = new EtcdMessageTooLargeError('request', 1_000, '9999 bytes');
+    rpc.answerAlways(RANGE, tooLarge);
+
+    await expect(keysOf(kv.scan(prefix('k/')))).rejects.toBe(tooLarge);
+    expect(rpc.calls).toHaveLength(1);
+  });
+
   it('reads at the revision that was asked for', async () => {
     const { kv, rpc } = fakeKv();
     serve(rpc);

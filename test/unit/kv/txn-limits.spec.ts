@@ -69,6 +69,7 @@ describe('A key written twice in one branch', () => {
   }
 
   const A = put('a', '1');
+  const KEEPS = put('b', 'x', { ignoreLease: true });
 
   it.each<[string, Operation[], Operation[]]>([
     ['two puts', [A, put('a', '2')], []],
@@ -115,9 +116,10 @@ describe('A key written twice in one branch', () => {
 
   it.each<[string, Operation[]]>([
     ['a kept value', [del(fromKey('a')), put('b', { ignoreValue: true, lease: '1' })]],
-    ['a kept lease', [del(allKeys()), put('b', 'x', { ignoreLease: true })]],
-    ['deep inside', [txn({ then: [del(allKeys())] }), txn({ then: [put('b', 'x', { ignoreLease: true })] })]],
-    ['inside, below a deletion', [del(allKeys()), txn({ else: [put('b', 'x', { ignoreLease: true })] })]],
+    ['a kept lease', [del(allKeys()), KEEPS]],
+    ['deep inside', [txn({ then: [del(allKeys())] }), txn({ then: [KEEPS] })]],
+    ['in one of two branches inside', [del(allKeys()), txn({ then: [txn({ then: [KEEPS], else: [put('b', 'x')] })] })]],
+    ['inside, below a deletion', [del(allKeys()), txn({ else: [KEEPS] })]],
   ])('is refused where it would make etcd crash: %s under a deletion without end', async (_name, then) => {
     await expect(commit(then)).rejects.toThrow(EtcdDuplicateKeyError);
   });

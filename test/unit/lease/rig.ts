@@ -1,9 +1,8 @@
 /** What the lease specs stand on: the service over a scripted seam and a clock that stands still. */
-import type { EtcdError } from '../../../lib/client/errors.js';
 import type * as wire from '../../../lib/client/rpc/generated/messages.js';
-import { LEASE_GRANT, LEASE_KEEP_ALIVE, LEASE_REVOKE } from '../../../lib/client/rpc/methods.js';
+import { LEASE_GRANT, LEASE_REVOKE } from '../../../lib/client/rpc/methods.js';
 import type { RpcCallOptions } from '../../../lib/client/rpc/rpc.js';
-import type { ServerFacts } from '../../../lib/client/server-errors.js';
+import type { EtcdServerSideError, ServerFacts } from '../../../lib/client/server-errors.js';
 import { EtcdLease } from '../../../lib/client/lease/lease.js';
 import type { ErrorContext } from '../../../lib/client/errors.js';
 import { FakeClock, settle } from '../../support/fake-clock.js';
@@ -18,10 +17,12 @@ export function renewed(id: string, ttlSeconds: number): wire.LeaseKeepAliveResp
   return { header: HEADER, ID: id, TTL: ttlSeconds };
 }
 
-type ServerErrorClass = new (facts: ServerFacts, context?: ErrorContext) => EtcdError;
-
 /** An error as the seam makes it of what a server said. */
-export function serverError(type: ServerErrorClass, message: string, context: ErrorContext = {}): EtcdError {
+export function serverError<E extends EtcdServerSideError>(
+  type: new (facts: ServerFacts, context?: ErrorContext) => E,
+  message: string,
+  context: ErrorContext = {},
+): E {
   return new type({ reason: 'Test', serverMessage: message }, { grpcCode: 7, ...context });
 }
 
@@ -60,14 +61,7 @@ export class Rig {
     this.lease = new EtcdLease(rpc, { callTimeoutMs: 5_000 }, { clock, random });
     rpc.answerAlways(LEASE_GRANT, ({ TTL = 0, ID = '0' }) => ({ header: HEADER, ID, TTL, error: '' }));
     rpc.answerAlways(LEASE_REVOKE, { header: HEADER });
-    rpc.onStream(LEASE_KEEP_ALIVE, (stream, options) => {
-      const close = stream.close.bind(stream);
-      stream.close = (silence?: string) => {
-        if (silence !== undefined) this.silences.push(silence);
-        close();
-      };
-      this.onStream(stream, options);
-    });
+    this.wrapStreams();
   }
 
   /** Every stream of renewals that was opened, in order. */
@@ -85,6 +79,22 @@ export class Rig {
   /** The IDs that were sent for renewal on a stream, in order. */
   sent(stream: Stream = this.stream): (string | undefined)[] {
     return stream.sent.map(({ ID }) => ID);
+  }
+
+  /** Streams behave from their opening on, also towards what is sent at once; the fake's own hook comes too late. */
+  private wrapStreams(): void {
+    const duplex = this.rpc.duplex.bind(this.rpc);
+    this.rpc.duplex = (method, options = {}) => {
+      const opened = duplex(method, options);
+      const stream = opened as unknown as Stream;
+      const close = stream.close.bind(stream);
+      stream.close = (silence?: string) => {
+        if (silence !== undefined) this.silences.push(silence);
+        close();
+      };
+      this.onStream(stream, options);
+      return opened;
+    };
   }
 
   /** Delivers answers on the newest stream, and lets them be read. */

@@ -1,6 +1,6 @@
 /** RPC metrics: names, labels and numbers as go-grpc-prometheus has them, in whatever registry. */
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { Counter, register, Registry } from 'prom-client';
+import { Counter, register, Registry, type OpenMetricsContentType } from 'prom-client';
 import {
   EtcdConfigError,
   EtcdNoLeaderError,
@@ -132,7 +132,7 @@ describe('etcdMetricsInterceptor', () => {
     expect([reset, cleared].map(([line]) => line?.at(-1))).toEqual(['0', '1']);
   });
 
-  it("goes to prom-client's own registry unless told otherwise", async () => {
+  it("goes to prom-client's own registry unless told otherwise", () => {
     etcdMetricsInterceptor();
 
     expect(register.getSingleMetric('grpc_client_started_total')).toBeDefined();
@@ -140,7 +140,8 @@ describe('etcdMetricsInterceptor', () => {
   });
 
   it('serves an OpenMetrics registry', async () => {
-    const open = new Registry(Registry.OPENMETRICS_CONTENT_TYPE);
+    const open = new Registry<OpenMetricsContentType>();
+    open.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
 
     await etcdMetricsInterceptor({ registry: open }).unary!(callOf(RANGE), () => Promise.resolve());
     await open.metrics();
@@ -152,10 +153,10 @@ describe('etcdMetricsInterceptor', () => {
   it('says so when the names are taken by someone else', () => {
     new Counter({ name: 'grpc_client_started_total', help: 'of another library', registers: [registry] });
 
-    const register_ = (): unknown => etcdMetricsInterceptor({ registry });
+    const make = (): unknown => etcdMetricsInterceptor({ registry });
 
-    expect(register_).toThrow(EtcdModuleError);
-    expect(register_).toThrow(/grpc_client_started_total is in the registry already and is not from nest-etcd/);
+    expect(make).toThrow(EtcdModuleError);
+    expect(make).toThrow(/grpc_client_started_total is in the registry already and is not from nest-etcd/);
   });
 
   it('says so when two want other fixed labels in one registry', () => {

@@ -1,4 +1,5 @@
 /** The rpc core with everything around it made up: members, time and chance. */
+import { deepStrictEqual } from 'node:assert/strict';
 import { EtcdError } from '../../../lib/client/errors.js';
 import { resolveOptions, type EtcdConnectionOptions } from '../../../lib/client/options.js';
 import { Calls } from '../../../lib/client/rpc/calls.js';
@@ -83,16 +84,15 @@ export class Rig {
     return this.endpoints.status().find((status) => status.endpoint === endpoint)?.state;
   }
 
-  /** Closes everything and answers with what is left over, which has to be nothing. */
-  async leftovers(): Promise<{ timersMs: number[]; inFlight: number }> {
+  /** Closes everything, and throws when a timer, a call or a listener outlives it. For `afterEach`. */
+  async leaveNothing(): Promise<void> {
     this.calls.close();
     this.endpoints.close();
     await settle();
-    return { timersMs: this.clock.pending(), inFlight: this.calls.counters().inFlight };
+    deepStrictEqual(this.clock.pending(), [], 'milliseconds of timers that outlive the client');
+    deepStrictEqual(this.calls.counters().inFlight, 0, 'calls that outlive the client');
   }
 }
-
-export const NOTHING_LEFT = { timersMs: [], inFlight: 0 };
 
 /** What becomes of a call. */
 export class Outcome {
