@@ -32,6 +32,7 @@ export {
   type Operations,
   type PutOperation,
   type TxnOperation,
+  type TxnSpec,
 } from './kv/operations.js';
 export type {
   CasFailure,
@@ -43,11 +44,21 @@ export type {
   UpdateOptions,
   UpdateWithOptions,
 } from './kv/cas.js';
-export type { CountOptions, GetOptions, RangeOptions, Sort, SortBy, SortOrder } from './kv/range-request.js';
+export type {
+  CountOptions,
+  GetOptions,
+  RangeOptions,
+  RangeQuery,
+  ReadOptions,
+  RevisionBounds,
+  Sort,
+  SortBy,
+  SortOrder,
+} from './kv/range-request.js';
 export type { CompactResponse, DeleteResponse, PutResponse, RangeResponse, ResponseHeader } from './kv/responses.js';
 export type { Scan, ScanOptions, ScanPage } from './kv/scan.js';
-export type { Txn } from './kv/txn.js';
-export type { TxnResponse } from './kv/txn-response.js';
+export type { CommitOptions, Txn, TxnIf, TxnReady, TxnThen, WriteOptions } from './kv/txn.js';
+export type { DeleteResult, GetResult, OperationResult, PutResult, TxnResponse, TxnResult } from './kv/txn-response.js';
 
 // Leases
 export {
@@ -121,6 +132,7 @@ export {
   EtcdDuplicateKeyError,
   EtcdError,
   EtcdInvalidArgumentError,
+  EtcdInvalidJsonError,
   EtcdMessageTooLargeError,
   EtcdProtocolError,
   EtcdTooManyOperationsError,

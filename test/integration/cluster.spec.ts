@@ -1,7 +1,5 @@
 /** Members that come, change and go on a real etcd. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import {
   EtcdClient,
   EtcdError,
@@ -11,11 +9,10 @@ import {
   EtcdUnhealthyError,
   type Member,
 } from '../../lib/client/index.js';
-import { memberArguments, type MemberPlace } from '../support/etcd/flags.js';
-import { Member as MemberProcess } from '../support/etcd/member.js';
-import { temporaryFolder, type TemporaryFolder } from '../support/etcd/temporary-folder.js';
+import { Joiner } from '../support/etcd/joiner.js';
+import type { Member as MemberProcess } from '../support/etcd/member.js';
 import { compareVersions } from '../support/etcd/version.js';
-import { eventually, findEtcd, freePorts, startCluster, type Etcd } from '../support/index.js';
+import { eventually, startCluster, type Etcd } from '../support/index.js';
 
 const byName = (members: readonly Member[], name: string): Member | undefined =>
   members.find((member) => member.name === name);
@@ -24,50 +21,6 @@ const byName = (members: readonly Member[], name: string): Member | undefined =>
 async function namedMembers({ cluster }: EtcdClient): Promise<readonly Member[] | undefined> {
   const { members } = await cluster.memberList({ timeoutMs: 500 });
   return members.every(({ name }) => name !== '') ? members : undefined;
-}
-
-/** A member that is to join a running cluster: it has an address before it has an ID. */
-class Joiner {
-  private constructor(
-    readonly place: MemberPlace,
-    private readonly folder: TemporaryFolder,
-  ) {}
-
-  static async prepare(name: string): Promise<Joiner> {
-    const folder = await temporaryFolder();
-    const [clientPort = 0, peerPort = 0] = await freePorts(2);
-    const dataFolder = join(folder.path, name);
-    await mkdir(dataFolder, { mode: 0o700 });
-    const url = (port: number): string => `http://127.0.0.1:${port}`;
-    return new Joiner({ name, clientUrl: url(clientPort), peerUrl: url(peerPort), dataFolder }, folder);
-  }
-
-  /** Starts its process; it must have been added before. */
-  async start(members: readonly Member[]): Promise<MemberProcess> {
-    const { etcd, version } = await findEtcd();
-    const others = members
-      .filter(({ name }) => name !== '')
-      .map(({ name, peerUrls }) => ({ ...this.place, name, peerUrl: peerUrls[0]! }));
-    const process = new MemberProcess({
-      name: this.place.name,
-      endpoint: this.place.clientUrl,
-      binary: etcd,
-      args: memberArguments({
-        version,
-        place: this.place,
-        cluster: [...others, this.place],
-        clusterToken: 'joined',
-        flags: { 'initial-cluster-state': 'existing' },
-      }),
-      logFile: join(this.folder.path, 'log'),
-    });
-    await process.start();
-    return process;
-  }
-
-  remove(): Promise<void> {
-    return this.folder.remove();
-  }
 }
 
 describe('EtcdCluster of one member that grows', () => {

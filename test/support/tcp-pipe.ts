@@ -19,6 +19,8 @@ export interface Conditions {
   bytesPerSecond: number;
   /** How many bytes may still be handed on before all connections are reset. */
   budgetBytes: number;
+  /** The probability with which a byte is handed on with one bit wrong. */
+  flipRate: number;
 }
 
 export interface PipeSettings {
@@ -111,9 +113,15 @@ export class Pipe {
     this.queuedBytes -= slice.length;
     const notBefore = Math.max(this.nextSliceAt, performance.now() - CATCH_UP_MS);
     this.nextSliceAt = notBefore + (slice.length / conditions.bytesPerSecond) * 1000;
-    this.targetIsFull = !target.write(slice);
+    this.targetIsFull = !target.write(this.flipped(slice));
     if (this.queuedBytes <= QUEUE_LIMIT_BYTES) source.resume();
     onBytes(slice.length);
+  }
+
+  private flipped(slice: Buffer): Buffer {
+    const { conditions, random } = this.settings;
+    if (conditions.flipRate === 0) return slice;
+    return Buffer.from(slice.map((byte) => (random() < conditions.flipRate ? byte ^ (1 << (random() * 8)) : byte)));
   }
 
   private sliceLimit(): number {

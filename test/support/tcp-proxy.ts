@@ -15,12 +15,13 @@ const HEALTHY: Conditions = {
   jitterMs: 0,
   bytesPerSecond: Infinity,
   budgetBytes: Infinity,
+  flipRate: 0,
 };
 
 export interface ProxyOptions {
   /** Where connections go on to, on 127.0.0.1. */
   readonly targetPort: number;
-  /** Source of the jitter, from 0 to 1; a seeded one makes a run repeatable. @default Math.random */
+  /** Source of jitter and flips, from 0 to 1; a seeded one makes a run repeatable. @default Math.random */
   readonly random?: () => number;
 }
 
@@ -44,13 +45,17 @@ export class TcpProxy implements AsyncDisposable {
   private readonly waiting = new Set<() => void>();
   private accepted = 0;
   private dials = true;
+  private resetsNew = false;
+  private targetPort: number;
   private server: Server | undefined;
 
   private constructor(
     /** Where the proxy listens, also after {@link cut} and {@link mend}. */
     readonly port: number,
     private readonly options: ProxyOptions,
-  ) {}
+  ) {
+    this.targetPort = options.targetPort;
+  }
 
   /** @internal Use {@link startProxy}. */
   static async listen(options: ProxyOptions): Promise<TcpProxy> {
@@ -105,6 +110,22 @@ export class TcpProxy implements AsyncDisposable {
     this.conditions[direction].budgetBytes = bytes;
   }
 
+  /** Resets every connection, and each new one as soon as it is accepted, until {@link mend}. */
+  resetOnAccept(): void {
+    this.resetsNew = true;
+    this.reset();
+  }
+
+  /** New connections go on to another port, as when a name or a balancer moves; those that are open stay where they are. */
+  moveTo(targetPort: number): void {
+    this.targetPort = targetPort;
+  }
+
+  /** Each byte of a direction arrives with one bit wrong with this probability. */
+  flip(direction: Direction, flipRate: number): void {
+    this.change(direction, { flipRate });
+  }
+
   /** Nothing gets through in either direction; connections stay open, new ones are accepted and never answered. */
   blackHole(): void {
     this.dials = false;
@@ -141,6 +162,7 @@ export class TcpProxy implements AsyncDisposable {
 
   /** Ends every fault: connections are accepted, and data flows as if there were no proxy. */
   async mend(options: MendOptions = {}): Promise<void> {
+    this.resetsNew = false;
     this.release(options);
     for (const direction of DIRECTIONS) this.change(direction, HEALTHY);
     if (!this.server) await eventually(() => this.open(), { what: `port ${this.port} of the proxy free again` });
@@ -166,14 +188,15 @@ export class TcpProxy implements AsyncDisposable {
 
   private accept(client: Socket): void {
     this.accepted += 1;
-    const link = new Link(client, this.options.targetPort, (direction, source, target) => {
+    const link = new Link(client, this.targetPort, (direction, source, target) => {
       const onBytes = (count: number): void => this.count(direction, count);
       const { random = Math.random } = this.options;
       return new Pipe({ source, target, conditions: this.conditions[direction], random, onBytes });
     });
     this.links.add(link);
     link.onceGone(() => this.links.delete(link));
-    if (this.dials) link.dial();
+    if (this.resetsNew) link.end('reset');
+    else if (this.dials) link.dial();
     for (const resolve of this.waiting) resolve();
     this.waiting.clear();
   }

@@ -4,7 +4,7 @@ import { EtcdClosedError, EtcdUnavailableError, type EtcdError } from '../errors
 import { backoffMs } from '../rpc/backoff.js';
 import type * as wire from '../rpc/generated/messages.js';
 import { LEASE_KEEP_ALIVE } from '../rpc/methods.js';
-import type { Rpc } from '../rpc/rpc.js';
+import type { Duplex, Rpc } from '../rpc/rpc.js';
 import { EtcdLeaseNotFoundError, EtcdPermissionDeniedError } from '../server-errors.js';
 import type { KeptLease } from './kept-lease.js';
 import { pauseLimits, silenceLimitMs } from './renewal-limits.js';
@@ -31,7 +31,8 @@ interface LoneParts {
 export class LoneRenewal {
   /** What the last try failed with. */
   lastError: EtcdError | undefined;
-  private readonly cancelled = new AbortController();
+  private isCancelled = false;
+  private stream: Duplex<wire.LeaseKeepAliveRequest, wire.LeaseKeepAliveResponse> | undefined;
   private tries = 0;
   private cancelPause: (() => void) | undefined;
 
@@ -46,14 +47,15 @@ export class LoneRenewal {
   }
 
   cancel(): void {
+    this.isCancelled = true;
     this.cancelPause?.();
-    this.cancelled.abort();
+    this.stream?.close();
   }
 
   private async tryOnce(): Promise<void> {
     this.tries += 1;
     const answer = await this.ask().catch((error: unknown) => error as EtcdError);
-    if (this.cancelled.signal.aborted) return;
+    if (this.isCancelled) return;
     if (answer instanceof Error) this.onFailure(answer);
     else this.events.onAnswer(answer.sentAt, answer.answer);
   }
@@ -62,7 +64,8 @@ export class LoneRenewal {
     const { rpc, clock } = this.parts;
     const timeoutMs = Math.ceil(silenceLimitMs(this.lease.goodForMs, this.tries - 1));
     const sentAt = clock.now();
-    const stream = rpc.duplex(LEASE_KEEP_ALIVE, { requireLeader: true, timeoutMs, signal: this.cancelled.signal });
+    const stream = rpc.duplex(LEASE_KEEP_ALIVE, { requireLeader: true, timeoutMs });
+    this.stream = stream;
     stream.send({ ID: this.lease.id });
     for await (const answer of stream) return { sentAt, answer };
     throw new EtcdUnavailableError('the server ended the stream of a renewal without an answer', [], {

@@ -4,6 +4,7 @@ import {
   EtcdAbortedError,
   EtcdClosedError,
   EtcdDeadlineExceededError,
+  EtcdError,
   EtcdUnavailableError,
   describeFailures,
   type EndpointFailure,
@@ -26,7 +27,7 @@ interface LeaderSearch {
 
 /** What was asked and what came of it. */
 interface Survey {
-  /** The endpoint whose member says of itself that it leads, or is the one that was looked for. */
+  /** The endpoint whose member says of itself that it leads. */
   readonly found: string | undefined;
   /** Who leads, by the member with the newest view; `undefined` when nobody knows. */
   readonly leader: string | undefined;
@@ -42,19 +43,19 @@ const CONTEXT: ErrorContext = { method: MOVE_LEADER.label, outcome: 'not-applied
 
 /**
  * The endpoint of the member that leads: one of the client's, else one of the addresses that the leader itself has made
- * known in the member list. The answer's member ID is what counts, so that an address behind which another member
- * answers (a load balancer, a `localhost` of somebody else) is not taken for the leader's.
+ * known in the member list. Each is asked, and only a member that says of itself that it leads counts, so that an
+ * address behind which another one answers (a load balancer, a `localhost` of somebody else) is not taken for its.
  *
  * @throws {EtcdNoLeaderError} when the cluster has no leader now.
  * @throws {EtcdUnavailableError} when no endpoint answers, or none of them is the leader's; `endpoints` says why.
  */
 export async function findLeaderEndpoint(search: LeaderSearch): Promise<string> {
   try {
-    const own = await survey(search, search.endpoints, undefined);
+    const own = await survey(search, search.endpoints);
     if (own.found !== undefined) return own.found;
     const leader = requireLeader(own);
     const urls = await advertisedUrls(search, leader);
-    const advertised = await survey(search, urls, leader);
+    const advertised = await survey(search, urls);
     if (advertised.found !== undefined) return advertised.found;
     throw unreachable(leader, [...own.failures, ...advertised.failures]);
   } catch (error) {
@@ -82,7 +83,7 @@ function unreachable(leader: string, failures: readonly EndpointFailure[]): Etcd
 }
 
 /** Asks all at once, and ends as soon as the leader has answered. */
-async function survey(search: LeaderSearch, endpoints: readonly string[], wanted: string | undefined): Promise<Survey> {
+async function survey(search: LeaderSearch, endpoints: readonly string[]): Promise<Survey> {
   const enough = new AbortController();
   const signal = search.signal === undefined ? enough.signal : AbortSignal.any([search.signal, enough.signal]);
   const statuses: wire.StatusResponse[] = [];
@@ -93,7 +94,7 @@ async function survey(search: LeaderSearch, endpoints: readonly string[], wanted
       const timeoutMs = search.budget.left(STATUS_TIMEOUT_MS);
       const status = await search.rpc.unary(STATUS, {}, { endpoint, signal, timeoutMs });
       statuses.push(status);
-      if (status.header?.memberId !== (wanted ?? status.leader)) return;
+      if (status.header?.memberId !== status.leader) return;
       found ??= endpoint;
       enough.abort();
     } catch (error) {
@@ -150,5 +151,7 @@ function asMoveLeaderError(cause: unknown): unknown {
   if (cause instanceof EtcdDeadlineExceededError) {
     return new EtcdDeadlineExceededError(cause.timeoutMs, 'looking for the leader', cause.endpoints, context);
   }
-  return cause;
+  if (!(cause instanceof EtcdError) || cause.method === MOVE_LEADER.label) return cause;
+  const endpoints = cause instanceof EtcdUnavailableError ? cause.endpoints : [];
+  return new EtcdUnavailableError('the addresses of the leader cannot be had, see cause', endpoints, context);
 }

@@ -21,11 +21,11 @@ export function runIntercepted<Res>(
   return from(0) as Promise<Res>;
 }
 
-/** A second `next()` would send a write twice. */
+/** A second `next()` would send a write twice. Async, so that what an inner interceptor throws is always a rejection. */
 function once(next: () => Promise<unknown>): () => Promise<unknown> {
   let called = false;
-  return () => {
-    if (called) return Promise.reject(new Error('an interceptor called next() twice'));
+  return async () => {
+    if (called) throw new Error('an interceptor called next() twice');
     called = true;
     return next();
   };

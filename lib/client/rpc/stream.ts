@@ -233,12 +233,11 @@ export class RpcStream<Req extends object, Res> implements Duplex<Req, Res>, Asy
   }
 
   private onDeadline(timeoutMs: number): void {
-    const { endpoints } = this.context;
-    const waitingFor =
-      this.#state.name === 'open'
-        ? `waiting for ${this.#state.connection.endpoint.text}`
-        : `waiting for a connection: ${describeFailures(endpoints.failures())}`;
-    this.end(new EtcdDeadlineExceededError(timeoutMs, waitingFor, endpoints.failures(), this.errorContext()));
+    const failures = this.context.endpoints.failures(this.spec.endpoint);
+    const wanted = this.context.tokens?.isReady === false ? 'a token' : 'a connection';
+    const reasons = failures.length === 0 ? '' : `: ${describeFailures(failures)}`;
+    const waitingFor = this.#state.name === 'open' ? this.#state.connection.endpoint.text : `${wanted}${reasons}`;
+    this.end(new EtcdDeadlineExceededError(timeoutMs, `waiting for ${waitingFor}`, failures, this.errorContext()));
   }
 
   private errorContext(): ErrorContext {

@@ -9,6 +9,7 @@ import type * as wire from '../rpc/generated/messages.js';
 import { WATCH } from '../rpc/methods.js';
 import type { ResponseHeader } from '../rpc/response-header.js';
 import { BatchQueue } from './batch-queue.js';
+import { defer, type Deferred } from './deferred.js';
 import { sizeOf, type WatchEvent } from './event.js';
 import type { WatchResponse } from './response.js';
 import { ResumePoint } from './resume-point.js';
@@ -50,31 +51,32 @@ interface Wakeable {
   wake(): void;
 }
 
-interface Creation {
-  readonly promise: Promise<number>;
-  readonly resolve: (revision: number) => void;
-  readonly reject: (error: EtcdError) => void;
+/** What is known of the store before the watch is created. */
+export interface KnownStore {
+  /** A revision that it has reached. */
+  readonly revision: number;
+  readonly clusterId: string;
 }
 
 /** One watch. */
 export class OpenWatch {
   readonly resume: ResumePoint;
   readonly queue: BatchQueue;
-  /** The cluster that the watch is of; `undefined` until a server answered. */
-  clusterId: string | undefined;
+  private knownCluster: string | undefined;
   private current: WatchState = { name: 'waiting' };
   private createdRevision: number | undefined;
-  private creation: Creation | undefined;
+  private creation: Deferred<number> | undefined;
   private owner: WatchOwner | undefined;
   private reader: Wakeable | undefined;
-  private signal: AbortSignal | undefined;
+  private stopListening: (() => void) | undefined;
 
   constructor(
     readonly spec: WatchSpec,
-    heardRevision = 0,
+    known?: KnownStore,
   ) {
-    this.resume = new ResumePoint(spec.startRevision, heardRevision);
+    this.resume = new ResumePoint(spec.startRevision, known?.revision);
     this.queue = new BatchQueue(spec);
+    this.knownCluster = known?.clusterId;
   }
 
   get state(): WatchState {
@@ -90,19 +92,17 @@ export class OpenWatch {
   get created(): Promise<number> {
     if (this.createdRevision !== undefined) return Promise.resolve(this.createdRevision);
     if (this.current.name === 'ended') return Promise.reject(this.current.error ?? closedEarly());
-    return (this.creation ??= newCreation()).promise;
+    return (this.creation ??= defer<number>()).promise;
   }
 
-  /** Puts it into somebody's hands, and listens to its signal, which has not aborted. Called once. */
-  start(owner: WatchOwner, signal: AbortSignal | undefined): void {
+  /**
+   * Puts it into somebody's hands. Called once.
+   *
+   * @param stopListening called when it ends.
+   */
+  start(owner: WatchOwner, stopListening: () => void): void {
     this.owner = owner;
-    this.signal = signal;
-    signal?.addEventListener('abort', this.onAbort);
-  }
-
-  /** Ends it because its signal aborted. */
-  abort({ reason }: AbortSignal): void {
-    this.end(new EtcdAbortedError({ method: WATCH.label, cause: reason as unknown }), false);
+    this.stopListening = stopListening;
   }
 
   /** @param watchId the ID that the server is asked to use on its stream. */
@@ -148,6 +148,12 @@ export class OpenWatch {
     return taken === fresh.length;
   }
 
+  /** Whether this is the cluster that it is of: the first one that it hears of. */
+  isOf(clusterId: string): boolean {
+    this.knownCluster ??= clusterId;
+    return this.knownCluster === clusterId;
+  }
+
   /** Nothing up to the header's revision is missing, says the server of this watch. */
   progress(header: ResponseHeader): void {
     const { revision } = header;
@@ -166,12 +172,17 @@ export class OpenWatch {
     const { current: before } = this;
     if (before.name === 'ended') return;
     this.enter({ name: 'ended', error });
-    this.signal?.removeEventListener('abort', this.onAbort);
+    this.stopListening?.();
     if (!keep) this.queue.clear();
     this.creation?.reject(error ?? closedEarly());
     this.creation = undefined;
     this.owner?.onEnded(this, before.name === 'active' ? before.id : undefined);
     this.reader?.wake();
+  }
+
+  /** Ends it because its signal aborted. */
+  abort({ reason }: AbortSignal): void {
+    this.end(new EtcdAbortedError({ method: WATCH.label, cause: reason as unknown }), false);
   }
 
   /** Ends it at the reader's wish. */
@@ -215,10 +226,6 @@ export class OpenWatch {
     this.owner?.onRoom(this);
   }
 
-  private readonly onAbort = (): void => {
-    if (this.signal !== undefined) this.abort(this.signal);
-  };
-
   /** The only line that changes the state. */
   private enter(next: WatchState): void {
     const allowed: readonly string[] = NEXT[this.current.name];
@@ -251,13 +258,6 @@ function bytesOf(events: readonly WatchEvent[], start: number, end: number): num
   let bytes = 0;
   for (let index = start; index < end; index++) bytes += sizeOf(events[index] as WatchEvent);
   return bytes;
-}
-
-function newCreation(): Creation {
-  let settle: Pick<Creation, 'resolve' | 'reject'> | undefined;
-  const promise = new Promise<number>((resolve, reject) => (settle = { resolve, reject }));
-  promise.catch(() => undefined); // Whoever waits gets the error; the loop over the watch gets it too.
-  return { promise, ...(settle as unknown as Pick<Creation, 'resolve' | 'reject'>) };
 }
 
 function closedEarly(): EtcdError {

@@ -103,12 +103,16 @@ export class WatchConnection {
     else this.onMessage(response, this.placed.get(watchId));
   }
 
-  /** Ends the stream. Nothing more is asked on it. */
-  close(): void {
+  /**
+   * Ends the stream. Nothing more is asked on it.
+   *
+   * @param silence given when the member did not answer.
+   */
+  close(silence: string | undefined): void {
     this.toCreate.length = 0;
     this.pending.length = 0;
     this.isClosed = true;
-    this.duplex.close();
+    this.duplex.close(silence);
   }
 
   /** The context of an error that this stream's member is the cause of. */

@@ -125,9 +125,7 @@ export class WatchStream implements WatchOwner, ConnectionOwner {
     if (isResumed) this.parts.counters.resumes += 1;
     if (watch.resume.heardRevision > header.revision) this.link?.history.doubt(watch);
     const { clusterId, revision } = header;
-    if (clusterId === '0') return; // A proxy may leave it out.
-    watch.clusterId ??= clusterId;
-    if (watch.clusterId === clusterId) return;
+    if (clusterId === '0' || watch.isOf(clusterId)) return; // A proxy may leave it out.
     const context = this.link?.connection.context() ?? {};
     watch.end(new EtcdHistoryLostError('other-cluster', watch.resume.heardRevision, revision, context), true);
   }
@@ -223,14 +221,16 @@ export class WatchStream implements WatchOwner, ConnectionOwner {
     return this.parts.clock.after(ANSWER_MS, () => {
       const { endpoint } = link.connection.duplex;
       if (this.state.name !== 'opening' || this.state.link !== link) return;
-      if (wasConnected) this.onBreak(this.silence(endpoint));
+      if (wasConnected) this.onSilence(endpoint);
       else this.enter({ name: 'opening', link, cancelTimer: this.expectAnswer(link, endpoint !== undefined) });
     });
   }
 
-  private silence(endpoint: string | undefined): EtcdError {
-    const context = { method: WATCH.label, endpoint, attempts: 1 };
-    return new EtcdUnavailableError(`no answer to a watch for more than ${ANSWER_MS} ms`, [], context);
+  /** The endpoint is told on, so that the next stream and other calls go elsewhere until it answers a probe. */
+  private onSilence(endpoint: string | undefined): void {
+    const text = `no answer to a watch for ${ANSWER_MS} ms`;
+    this.leave(text);
+    this.onBreak(new EtcdUnavailableError(text, [], { method: WATCH.label, endpoint, attempts: 1 }));
   }
 
   private everyMinute(link: Link): () => void {
@@ -287,12 +287,12 @@ export class WatchStream implements WatchOwner, ConnectionOwner {
   }
 
   /** Lets go of the stream and its timers, whatever state this is in. */
-  private leave(): void {
+  private leave(silence?: string): void {
     const { link } = this;
     if ('cancelTimer' in this.state) this.state.cancelTimer();
     link?.history.close();
     link?.ending.abort();
-    link?.connection.close();
+    link?.connection.close(silence);
   }
 
   /** The only line that changes the state. */

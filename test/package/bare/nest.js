@@ -5,6 +5,6 @@ import { EtcdKv, EtcdModule } from 'nest-etcd';
 
 const endpoints = process.env.ETCD_ENDPOINTS.split(',');
 const app = await NestFactory.createApplicationContext(EtcdModule.forRoot({ endpoints }), { logger: ['error'] });
-const kv = await app.get(EtcdKv).get('package/bare');
+const kv = await app.get(EtcdKv).get('package/nothing');
 await app.close();
-console.log(JSON.stringify({ value: kv?.value }));
+console.log(JSON.stringify({ value: kv?.value ?? null }));

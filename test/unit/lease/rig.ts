@@ -84,7 +84,7 @@ export class Rig {
   /** Streams behave from their opening on, also towards what is sent at once; the fake's own hook comes too late. */
   private wrapStreams(): void {
     const duplex = this.rpc.duplex.bind(this.rpc);
-    this.rpc.duplex = (method, options = {}) => {
+    this.rpc.duplex = (method, options) => {
       const opened = duplex(method, options);
       const stream = opened as unknown as Stream;
       const close = stream.close.bind(stream);
@@ -92,7 +92,7 @@ export class Rig {
         if (silence !== undefined) this.silences.push(silence);
         close();
       };
-      this.onStream(stream, options);
+      this.onStream(stream, options ?? {});
       return opened;
     };
   }

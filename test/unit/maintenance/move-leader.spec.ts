@@ -143,6 +143,17 @@ describe('EtcdMaintenance.moveLeader', () => {
     expect(movesTo(setup)).toEqual([]);
   });
 
+  it('C2: says that nothing was sent when the member list cannot be had', async () => {
+    const setup = setUp([E1], { [E1]: { memberId: 'a', leader: 'b' } });
+    const lost = new EtcdUnavailableError('the connection failed', [], { method: 'Cluster.MemberList' });
+    setup.rpc.answer(MEMBER_LIST, lost);
+
+    const error = await setup.maintenance.moveLeader('a').catch((reason: unknown) => reason);
+
+    expect(error).toBeInstanceOf(EtcdUnavailableError);
+    expect(error).toMatchObject({ method: 'Maintenance.MoveLeader', outcome: 'not-applied', cause: lost });
+  });
+
   it('C6: does not follow the member list from https to http', async () => {
     const secure = 'https://10.0.0.1:2379';
     const setup = setUp([secure], { [secure]: { memberId: 'a', leader: 'b' }, [E2]: { memberId: 'b', leader: 'b' } });

@@ -242,7 +242,7 @@ const STATES: readonly [string, (options?: RpcCallOptions) => Promise<WatchStrea
   ['that waits for a token', (options) => open(options, { auth: { token: () => new Promise(() => undefined) } })],
 ];
 
-describe.each(STATES)('C1: a stream %s', (name, bring) => {
+describe.each(STATES)('C1: a stream %s', (_, bring) => {
   it('ends without an error when it is closed', async () => {
     const stream = await bring();
     const end = readAll(stream);
@@ -277,7 +277,7 @@ describe.each(STATES)('C1: a stream %s', (name, bring) => {
     const end = readAll(await bring());
     await rig.clock.advance(4_000);
 
-    expect(await peek(end)).toBe(name === 'that waits for a token' ? 'pending' : 'pending');
+    expect(await peek(end)).toBe('pending');
   });
 
   it('C8: ends with EtcdClosedError when the client is closed', async () => {
@@ -343,6 +343,25 @@ describe('a stream that ends from this side', () => {
     });
   });
 
+  it('says that it waited for a token when it did', async () => {
+    const stream = await open({ timeoutMs: 100 }, { auth: { token: () => new Promise(() => undefined) } });
+    await rig.clock.advance(100);
+
+    expect((await readAll(stream)).error).toMatchObject({ waitingFor: 'waiting for a token' });
+  });
+
+  it('names the endpoint it is pinned to in its error, also one that is not of the list', async () => {
+    rig = await new Rig({ endpoints: [A] }).connected();
+    rig.member('http://x:1').onConnect = { refuses: 'connect EHOSTUNREACH' };
+    const stream = rig.calls.duplex(WATCH, { endpoint: 'http://x:1', timeoutMs: 500 });
+
+    await rig.clock.advance(500);
+
+    expect((await readAll(stream)).error).toMatchObject({
+      endpoints: [{ endpoint: 'http://x:1', reason: 'connect EHOSTUNREACH' }],
+    });
+  });
+
   it('does not open after it was closed while it waited for a token', async () => {
     let give: (token: string) => void = () => undefined;
     const token = (): Promise<string> => new Promise((resolve) => (give = resolve));
@@ -353,6 +372,63 @@ describe('a stream that ends from this side', () => {
     await settle();
 
     expect(rig.member(A).streams).toEqual([]);
+  });
+});
+
+describe('a stream that is told of one refusal among its answers', () => {
+  it.each([
+    ['rpc error: code = Unavailable desc = etcdserver: no leader', true],
+    ['rpc not supported for learner', false],
+    ['etcdserver: rpc not supported for learner', true],
+    ['etcdserver: permission denied', false],
+    ['etcdserver: mvcc: required revision has been compacted', false],
+    ['mvcc: watcher range is empty', false],
+  ])('goes on, and knows whether another stream may do better: %j, %p', async (text, mayDoBetter) => {
+    const stream = await open();
+
+    expect(stream.refused(text)).toBe(mayDoBetter);
+
+    expect(server().state).toBe('open');
+    expect(rig.stateOf(A)).toBe(mayDoBetter ? 'sick' : 'ready');
+  });
+
+  it('C5: makes the next stream get a new token when the token was refused', async () => {
+    const tokens = ['jwt-1', 'jwt-2'];
+    const stream = await open({}, { auth: { token: () => tokens.shift() ?? '' } });
+
+    const mayDoBetter = stream.refused('rpc error: code = Unauthenticated desc = etcdserver: invalid auth token');
+    rig.calls.duplex(WATCH);
+    await settle();
+
+    expect(mayDoBetter).toBe(true);
+    expect(server().headers['token']).toBe('jwt-2');
+  });
+
+  it('expects nothing of another stream when there is no token to renew', async () => {
+    const stream = await open();
+
+    expect(stream.refused('etcdserver: user name is empty')).toBe(false);
+    expect(stream.refused('etcdserver: revision of auth store is old')).toBe(true);
+  });
+
+  it('knows nothing any more once it has ended', async () => {
+    const stream = await open();
+    stream.close();
+
+    expect(stream.refused('etcdserver: no leader')).toBe(false);
+    expect(rig.stateOf(A)).toBe('ready');
+  });
+});
+
+describe('a stream that is closed for its silence', () => {
+  it('sets its endpoint aside until that answers a probe', async () => {
+    const stream = await open();
+
+    stream.close('no answer to a keep-alive');
+
+    expect(rig.endpoints.status()[0]).toMatchObject({ state: 'sick', reason: 'no answer to a keep-alive' });
+    await rig.clock.advance(250);
+    expect(rig.stateOf(A)).toBe('ready');
   });
 });
 

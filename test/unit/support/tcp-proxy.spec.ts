@@ -355,6 +355,56 @@ describe('TcpProxy', () => {
     });
   });
 
+  describe('resetOnAccept', () => {
+    it('resets what is open and each new connection, which the server never sees, until mended', async () => {
+      const client = await Client.open();
+      await client.echo('a');
+
+      proxy.resetOnAccept();
+
+      await client.isReset();
+      const next = connect({ port: proxy.port, host: '127.0.0.1' });
+      await expect(once(next, 'end')).rejects.toMatchObject({ code: 'ECONNRESET' });
+      expect(proxy.connections).toBe(2);
+      expect(served).toHaveLength(1);
+      await proxy.mend();
+      await (await Client.open()).echo('b');
+    });
+  });
+
+  describe('moveTo', () => {
+    it('takes new connections to another port, and leaves the open ones', async () => {
+      const client = await Client.open();
+      await client.echo('a');
+      const other = createServer((socket) => socket.on('error', () => undefined).end('elsewhere'));
+      other.listen(0, '127.0.0.1');
+      await once(other, 'listening');
+
+      proxy.moveTo((other.address() as AddressInfo).port);
+
+      await client.echo('b');
+      await (await Client.open()).hears('elsewhere');
+      other.close();
+    });
+  });
+
+  describe('flip', () => {
+    it('changes one bit of about so many bytes, in one direction, until mended', async () => {
+      const client = await Client.open();
+      const sent = Buffer.alloc(20_000, 'x');
+      proxy.flip('s2c', 0.1);
+
+      client.socket.write(sent);
+      await eventually(() => client.receivedBytes === sent.length, { what: 'all of it' });
+
+      const wrong = client.received.map((byte, index) => byte ^ sent[index]!).filter((bits) => bits !== 0);
+      expect(wrong.every((bits) => Number.isInteger(Math.log2(bits)))).toBe(true);
+      expect(wrong.length / sent.length).toBeCloseTo(0.1, 1);
+      await proxy.mend();
+      await (await Client.open()).echo('whole');
+    });
+  });
+
   it('ends all connections when it is closed, and its port is free', async () => {
     const client = await Client.open();
     await client.echo('a');

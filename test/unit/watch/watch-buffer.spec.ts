@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { prefix } from '../../../lib/client/key-range.js';
 import { settle } from '../../support/fake-clock.js';
-import { canceled, collect, created, FakeEtcd, progress, put, revisionsOf, sent, typesOf } from './fake-etcd.js';
+import { canceled, collect, created, CUT, FakeEtcd, progress, put, revisionsOf, sent, typesOf } from './fake-etcd.js';
 import type { Watcher } from '../../../lib/client/watch/watcher.js';
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index);
@@ -120,7 +120,7 @@ describe('A reader that is behind (W4)', () => {
     const etcd = new FakeEtcd();
     const watcher = await started(etcd, { maxBufferedRevisions: 2 });
     await etcd.answer(sent(1, puts(11, 13)));
-    etcd.stream.fail(new Error('cut'));
+    etcd.stream.fail(CUT);
     await settle();
 
     await etcd.clock.advance(10_000);

@@ -1,7 +1,7 @@
 /** W2: the end of a watch has a reason, and is its own. */
 import { describe, expect, it } from '@jest/globals';
 import {
-  EtcdError,
+  type EtcdError,
   EtcdMessageTooLargeError,
   EtcdProtocolError,
   EtcdUnavailableError,

@@ -1,0 +1,106 @@
+/** Reads a range as it is now, as a whole, at one revision: in pages, so that no answer is too large. */
+import type { Clock, Random } from '../clock.js';
+import { EtcdMessageTooLargeError, type EtcdError } from '../errors.js';
+import type { KeyRange } from '../key-range.js';
+import { KeyValue } from '../key-value.js';
+import { backoffMs, type BackoffLimits } from '../rpc/backoff.js';
+import type * as wire from '../rpc/generated/messages.js';
+import { RANGE } from '../rpc/methods.js';
+import { headerOf } from '../rpc/response-header.js';
+import type { Rpc } from '../rpc/rpc.js';
+import { EtcdCompactedError } from '../server-errors.js';
+import { isFinal } from './cancel-reason.js';
+
+/** A range as it was at one revision. */
+export interface Snapshot {
+  readonly clusterId: string;
+  readonly revision: number;
+  /** By key. */
+  readonly kvs: readonly KeyValue[];
+}
+
+/** What reading works with. */
+export interface SnapshotParts {
+  readonly rpc: Rpc;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** The first page tells what the keys weigh. */
+const FIRST_PAGE_KEYS = 100;
+const MAX_PAGE_KEYS = 10_000;
+/** What a page should weigh. */
+const PAGE_BYTES = 4 * 1024 * 1024;
+const PAUSES: BackoffLimits = { firstMs: 50, maxMs: 1_000 };
+
+/**
+ * Reads the range, and tries again as long as there is hope.
+ *
+ * @throws {EtcdError} what no repetition changes, such as a missing permission or the end of `signal`.
+ */
+export async function readSnapshot(parts: SnapshotParts, range: KeyRange, signal: AbortSignal): Promise<Snapshot> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await readOnce(parts.rpc, range, signal);
+    } catch (error) {
+      if (!isWorthAnotherTry(error as EtcdError)) throw error;
+    }
+    await pause(parts.clock, backoffMs(attempt, PAUSES, parts.random), signal);
+  }
+}
+
+/** Its revision may be compacted between two pages: then a newer one will do. */
+function isWorthAnotherTry(error: EtcdError): boolean {
+  return error instanceof EtcdCompactedError || !(isFinal(error) || error instanceof EtcdMessageTooLargeError);
+}
+
+async function readOnce(rpc: Rpc, { key, rangeEnd }: KeyRange, signal: AbortSignal): Promise<Snapshot> {
+  const kvs: KeyValue[] = [];
+  let header: wire.ResponseHeader | undefined;
+  let request: wire.RangeRequest = { key, rangeEnd, limit: FIRST_PAGE_KEYS };
+  for (;;) {
+    const page = await readPage(rpc, request, signal);
+    header ??= headerOf(RANGE, page);
+    for (const kv of page.kvs) kvs.push(new KeyValue(kv));
+    const last = page.kvs.at(-1);
+    if (!page.more || last === undefined) return { clusterId: header.clusterId, revision: header.revision, kvs };
+    request = { key: keyAfter(last.key), rangeEnd, revision: header.revision, limit: fittingLimit(page.kvs) };
+  }
+}
+
+/** A page that is too large for the client is asked for again with half the keys. */
+async function readPage(rpc: Rpc, request: wire.RangeRequest, signal: AbortSignal): Promise<wire.RangeResponse> {
+  const { limit = 1 } = request;
+  try {
+    return await rpc.unary(RANGE, request, { signal });
+  } catch (error) {
+    if (!(error instanceof EtcdMessageTooLargeError) || limit === 1) throw error;
+    return readPage(rpc, { ...request, limit: Math.ceil(limit / 2) }, signal);
+  }
+}
+
+function fittingLimit(kvs: readonly wire.KeyValue[]): number {
+  const bytes = kvs.reduce((sum, { key, value }) => sum + key.byteLength + value.byteLength, 0);
+  return Math.max(1, Math.min(MAX_PAGE_KEYS, Math.floor((PAGE_BYTES * kvs.length) / Math.max(bytes, 1))));
+}
+
+/** The first key that comes after `key`. */
+function keyAfter(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.byteLength + 1);
+  next.set(key);
+  return next;
+}
+
+/** Waits, or ends early when the signal aborts: the next read tells. */
+export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      cancel();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.after(delayMs, done);
+    signal.addEventListener('abort', done);
+    if (signal.aborted) done();
+  });
+}
