@@ -43,7 +43,7 @@ export async function run({ command, args, timeLimitMs = TIME_LIMIT_MS }: Omit<C
 }
 
 /** Runs one check under a heading. @returns whether it passed */
-export async function passes(check: Check): Promise<boolean> {
+async function passes(check: Check): Promise<boolean> {
   const startedAt = performance.now();
   console.log(`\n▶ ${check.name}`);
   const code = await run(check);

@@ -11,6 +11,8 @@ const ENDPOINT = 'http://127.0.0.1:2379';
 const TESTED = [
   'smallest',
   'client',
+  'leases',
+  'administration',
   'errors',
   'configured',
   'filtered',
@@ -38,6 +40,8 @@ beforeAll(async () => {
   await programs.compile({
     smallest: { ...here, '3000': String(port) },
     client: here,
+    leases: here,
+    administration: here,
     configured: here,
     filtered: here,
     healthy: here,
@@ -90,12 +94,15 @@ describe('the programs in the README', () => {
     expect(programs.strays).toEqual([]);
   });
 
-  it.each(['client', 'errors', 'intercepted'])('%s prints what its comments say', async (name) => {
-    const printed = programs.printed(name);
+  it.each(['client', 'leases', 'administration', 'errors', 'intercepted'])(
+    '%s prints what its comments say',
+    async (name) => {
+      const printed = programs.printed(name);
 
-    expect(printed.length).toBeGreaterThan(0);
-    expect(await run(name)).toEqual(printed);
-  });
+      expect(printed.length).toBeGreaterThan(0);
+      expect(await run(name)).toEqual(printed);
+    },
+  );
 
   it('secure connects with certificates and a password', async () => {
     const { password } = secureEtcd.auth.root!;

@@ -226,6 +226,23 @@ describe('what the check costs and tells', () => {
     expect(fake.total).toBeLessThanOrEqual(secondsOfAsking + 1);
   });
 
+  it('does not wait for an endpoint that is known to be away', async () => {
+    const fake = await startFake();
+    const { app } = await startContextWith({ endpoints: [fake.endpoint, await closedEndpoint()] });
+    const indicator = app.get(EtcdHealthIndicator);
+    const tookMs = async (): Promise<number> => {
+      const startedAt = performance.now();
+      await indicator.pingCheck('etcd', { cacheMs: 0 });
+      return performance.now() - startedAt;
+    };
+    const first = await tookMs();
+
+    const quick = await eventually(async () => (await tookMs()) < 300);
+
+    expect(first).toBeLessThan(1_000);
+    expect(quick).toBe(true);
+  });
+
   it('counts a refusal for lack of permission as alive, without details', async () => {
     const fake = await startFake();
     fake.answer(

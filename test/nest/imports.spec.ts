@@ -43,7 +43,7 @@ describe('importing', () => {
     { entryPoint: 'nest-etcd/client', loads: ['@grpc/grpc-js'], not: [...NEST, '@nestjs/terminus', 'prom-client'] },
     { entryPoint: 'nest-etcd', loads: ['@grpc/grpc-js', ...NEST], not: ['@nestjs/terminus', 'prom-client'] },
     { entryPoint: 'nest-etcd/health', loads: [...NEST, '@nestjs/terminus'], not: ['prom-client'] },
-    { entryPoint: 'nest-etcd/metrics', loads: [...NEST, 'prom-client'], not: ['@nestjs/terminus'] },
+    { entryPoint: 'nest-etcd/metrics', loads: ['@nestjs/common', 'prom-client'], not: ['@nestjs/terminus'] },
   ])('$entryPoint loads $loads and not $not', async ({ entryPoint, loads, not }) => {
     const packages = await packagesOf(entryPoint);
 

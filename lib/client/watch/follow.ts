@@ -109,7 +109,8 @@ export class Follower implements AsyncIterable<FollowChange, void, undefined>, A
   }
 
   private read<T>(source: AsyncGenerator<T, void, undefined>): AsyncIterableIterator<T, void, undefined> {
-    if (this.isRead) throw new EtcdInvalidArgumentError('follower', 'can be read by one loop only; follow once for each');
+    if (this.isRead)
+      throw new EtcdInvalidArgumentError('follower', 'can be read by one loop only; follow once for each');
     this.isRead = true;
     return new FollowLoop(source, () => this.run.end(undefined));
   }
@@ -193,16 +194,31 @@ export class FollowRun {
 
   /** One round for each snapshot. A range that is compacted quicker than it can be read is not read in a rush. */
   private async *rounds(): AsyncGenerator<FollowBatch, void, undefined> {
-    const { clock, random, range } = this.parts;
+    const { signal } = this.ending;
     let reason: ResetReason = 'start';
-    for (let attempt = 1; this.ended === undefined; attempt++) {
-      const snapshot = await readSnapshot(this.parts, range, this.ending.signal);
+    for (let attempt = 1; ; attempt++) {
+      const { watchFrom, clock, random, range } = this.parts;
+      const snapshot = await readSnapshot(this.parts, range, signal);
       yield { type: 'reset', reason, revision: snapshot.revision, kvs: snapshot.kvs };
-      const round = this.watchFrom(snapshot);
-      const { value } = yield* round;
-      reason = value.reason;
-      if (value.wasGood) attempt = 1;
-      await pause(clock, backoffMs(attempt, PAUSES, random), this.ending.signal);
+      if (this.ended !== undefined) return;
+      this.watch = watchFrom(snapshot);
+      try {
+        for await (const response of new Watcher(this.watch).responses()) {
+          attempt = 0;
+          yield response;
+        }
+        return;
+      } catch (error) {
+        reason = resetReason(error as EtcdError);
+      }
+      await pause(clock, backoffMs(attempt + 1, PAUSES, random), signal);
     }
   }
+}
+
+/** @throws {EtcdError} the error itself, when reading anew does not mend it. */
+function resetReason(error: EtcdError): ResetReason {
+  if (error instanceof EtcdCompactedError) return 'compacted';
+  if (error instanceof EtcdHistoryLostError) return 'history-lost';
+  throw error;
 }

@@ -1,9 +1,12 @@
 /** The Watch service: changes as they happen, over few streams, across every kind of break. */
 import { systemClock, type Clock, type Random } from '../clock.js';
 import { EtcdClosedError } from '../errors.js';
-import type { KeyRangeLike } from '../key-range.js';
+import { toKeyRange, type KeyRangeLike } from '../key-range.js';
+import { AbortListeners } from '../rpc/abort-listeners.js';
 import { WATCH } from '../rpc/methods.js';
 import type { Rpc } from '../rpc/rpc.js';
+import { Follower, FollowRun, type FollowOptions } from './follow.js';
+import { LiveView, type ViewOptions } from './live-view.js';
 import { OpenWatch } from './open-watch.js';
 import { resolveWatch, type StreamOptions, type WatchOptions } from './watch-options.js';
 import { WatchStream } from './watch-stream.js';
@@ -42,6 +45,8 @@ export class EtcdWatch {
   private readonly streams = new Set<WatchStream>();
   private readonly shared = new Map<boolean, WatchStream>();
   private readonly counters: WatchCounters = { reconnects: 0, resumes: 0, pauses: 0 };
+  private readonly followed = new Set<FollowRun>();
+  private readonly abortListeners = new AbortListeners();
   private isClosed = false;
 
   constructor(
@@ -74,9 +79,45 @@ export class EtcdWatch {
    * for await (const event of watcher) console.log(event.type, event.kv.key, event.revision);
    */
   watch(range: KeyRangeLike, options: WatchOptions = {}): Watcher {
-    const watch = new OpenWatch(resolveWatch(range, options));
-    this.start(watch, options, options.signal);
-    return new Watcher(watch);
+    return new Watcher(this.start(new OpenWatch(resolveWatch(range, options)), options, options.signal));
+  }
+
+  /**
+   * Follows a range: reads it, then reports every change after that, without a gap. Where changes were compacted before
+   * they could be reported, as after a long outage, or the store was restored, it reads the range anew and says so by
+   * another `reset`, which holds the whole range. Returns at once; nothing is sent before its loop begins.
+   *
+   * @throws {EtcdInvalidArgumentError} from this call, when an argument is none.
+   * @throws {EtcdPermissionDeniedError} from the loop, when the user may not read the range.
+   * @throws {EtcdMessageTooLargeError} from the loop, when one key does not fit the client's `maxResponseBytes`.
+   * @throws {EtcdAbortedError} from the loop, when its signal aborts.
+   * @throws {EtcdClosedError} from the loop, when the client is closed.
+   *
+   * @example
+   * for await (const change of etcd.watch.follow(prefix('config/'))) {
+   *   if (change.type === 'reset') config.replace(change.kvs);
+   *   else if (change.type === 'put') config.set(change.kv);
+   *   else config.delete(change.kv.key);
+   * }
+   */
+  follow(range: KeyRangeLike, options: FollowOptions = {}): Follower {
+    return new Follower(this.startFollowing(range, options));
+  }
+
+  /**
+   * Keeps a copy of a range in memory that is always as new as the network allows, so that reading it costs no round
+   * trip. Begins to read at once.
+   *
+   * @throws {EtcdInvalidArgumentError} when an argument is none.
+   *
+   * @example
+   * const flags = etcd.watch.view(prefix('flags/'));
+   * await flags.ready;
+   * const isOn = flags.get('flags/new-cart')?.value === 'on';
+   */
+  view(range: KeyRangeLike, options: ViewOptions = {}): LiveView {
+    const own = toKeyRange(range, 'range');
+    return new LiveView({ ...this.parts, rpc: this.rpc, range: own, run: this.startFollowing(own, options) });
   }
 
   /**
@@ -110,19 +151,49 @@ export class EtcdWatch {
   /** Ends all watches with `EtcdClosedError`; later ones end at once. The client does this when it is closed. */
   close(): void {
     this.isClosed = true;
+    for (const run of [...this.followed]) run.end(closedError());
     for (const stream of [...this.streams]) stream.close(closedError());
   }
 
-  private start(watch: OpenWatch, options: StreamOptions, signal: AbortSignal | undefined): void {
+  private start(watch: OpenWatch, options: StreamOptions, signal: AbortSignal | undefined): OpenWatch {
     if (this.isClosed) watch.end(closedError(), false);
     else if (signal?.aborted === true) watch.abort(signal);
-    else this.place(watch, options, signal);
+    else {
+      const stream = this.streamFor(options);
+      watch.start(stream, this.listen(signal, watch));
+      stream.add(watch);
+    }
+    return watch;
   }
 
-  private place(watch: OpenWatch, options: StreamOptions, signal: AbortSignal | undefined): void {
-    const stream = this.streamFor(options);
-    watch.start(stream, signal);
-    stream.add(watch);
+  /** @returns what ends the listening. */
+  private listen(signal: AbortSignal | undefined, ended: { abort(signal: AbortSignal): void }): () => void {
+    if (signal === undefined) return nothing;
+    const onAbort = (): void => ended.abort(signal);
+    this.abortListeners.add(signal, onAbort);
+    return () => this.abortListeners.remove(signal, onAbort);
+  }
+
+  private startFollowing(range: KeyRangeLike, options: FollowOptions): FollowRun {
+    const spec = resolveWatch(range, { ...options, progressNotify: true });
+    const run: FollowRun = new FollowRun({
+      ...this.parts,
+      rpc: this.rpc,
+      range: spec.range,
+      watchFrom: (snapshot) => {
+        const from = { ...spec, startRevision: snapshot.revision + 1 };
+        return this.start(new OpenWatch(from, snapshot), options, undefined);
+      },
+      onEnd: () => {
+        this.followed.delete(run);
+        stopListening();
+      },
+    });
+    this.followed.add(run);
+    const stopListening = this.listen(options.signal, run);
+    if (this.isClosed) run.end(closedError());
+    else if (options.signal?.aborted === true) run.abort(options.signal);
+    return run;
   }
 
   private streamFor({ requireLeader = true, ownStream = false }: StreamOptions): WatchStream {
@@ -138,6 +209,10 @@ export class EtcdWatch {
     if (!ownStream) this.shared.set(requireLeader, stream);
     return stream;
   }
+}
+
+function nothing(): void {
+  // There is nothing to end.
 }
 
 function closedError(): EtcdClosedError {

@@ -1,0 +1,63 @@
+/** Connections that the other side winds down, as proxies and restarting servers do: row A25. */
+import { describe, expect, it } from '@jest/globals';
+import { EtcdClient } from '../../lib/client/client.js';
+import { eventually } from '../support/index.js';
+import { startWireServer } from '../support/wire-server.js';
+
+const RANGE = '/etcdserverpb.KV/Range';
+const PUT = '/etcdserverpb.KV/Put';
+
+/** A door that answers wait at until it is opened. */
+function gate(): { open: () => void; passed: Promise<void> } {
+  let open!: () => void;
+  const passed = new Promise<void>((resolve) => (open = resolve));
+  return { open, passed };
+}
+
+describe('A connection that says GOAWAY', () => {
+  it('finishes the calls that run on it, while new ones go to a new connection (C2, C3, A25)', async () => {
+    await using server = await startWireServer();
+    await using client = new EtcdClient({ endpoints: server.endpoint });
+    const door = gate();
+    server.on(PUT, ({ session }) => (session === 1 ? door.passed.then(() => ({})) : {}));
+    server.on(RANGE, ({ session }) => (session === 1 ? door.passed.then(() => ({})) : { count: session }));
+    const onOld = [client.kv.put('a', 'x'), client.kv.put('b', 'x'), client.kv.get('a')];
+    await eventually(() => server.requests.length === 3);
+
+    server.goAway();
+    const { count } = await client.kv.range('new');
+    await client.kv.put('new', 'x');
+    expect(server.openSessions).toBe(2);
+    door.open();
+    await Promise.all(onOld);
+
+    expect(count).toBe(2);
+    expect(server.requestsTo(PUT).map(({ session }) => session)).toEqual([1, 1, 2]);
+    expect(client.stats().retries).toBe(0);
+    await eventually(() => server.openSessions === 1, { what: 'the old connection closed' });
+  });
+
+  it('again and again under load fails no call (C3, A25)', async () => {
+    await using server = await startWireServer();
+    await using client = new EtcdClient({ endpoints: server.endpoint });
+    await client.ready();
+    const failures: unknown[] = [];
+    const until = performance.now() + 3_000;
+    const rounds = setInterval(() => server.goAway(), 150);
+
+    const worker = async (write: boolean): Promise<number> => {
+      let calls = 0;
+      for (; performance.now() < until; calls++) {
+        await (write ? client.kv.put('a', 'x') : client.kv.get('a')).catch((error: unknown) => failures.push(error));
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      return calls;
+    };
+    const calls = await Promise.all([worker(true), worker(true), worker(false), worker(false)]);
+    clearInterval(rounds);
+
+    expect(failures).toEqual([]);
+    expect(server.sessions).toBeGreaterThan(8);
+    expect(calls.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(200);
+  });
+});
