@@ -24,6 +24,7 @@ import { linearizableProbe } from './rpc/probe.js';
 import type { CallOptions } from './rpc/rpc.js';
 import { waitUntilReady } from './rpc/ready.js';
 import { StatusFeed, type EtcdClientEvent } from './rpc/status-feed.js';
+import { EtcdWatch } from './watch/watch.js';
 
 /** What a client is made of. Only `endpoints` is needed. */
 export interface EtcdClientOptions extends EtcdConnectionOptions {
@@ -66,6 +67,8 @@ const USER_AGENT = 'nest-etcd';
 export class EtcdClient {
   /** Keys and values, transactions. */
   readonly kv: EtcdKv;
+  /** Changes as they happen. */
+  readonly watch: EtcdWatch;
   /** Leases, and the keeping alive of them. */
   readonly lease: EtcdLease;
   /** Users, roles, permissions. */
@@ -109,6 +112,9 @@ export class EtcdClient {
     });
     if (this.options.autoSyncIntervalMs > 0) this.memberSync.start(this.options.autoSyncIntervalMs);
     this.kv = new EtcdKv(this.calls, this.options, time);
+    const { callTimeoutMs, maxResponseBytes: maxRevisionBytes } = this.options;
+    const onStatus = (event: EtcdClientEvent): void => this.feed.publish(event);
+    this.watch = new EtcdWatch(this.calls, { ...time, callTimeoutMs, maxRevisionBytes, onStatus });
     this.lease = new EtcdLease(this.calls, this.options, time);
     this.auth = new EtcdAuth(this.calls);
     this.cluster = new EtcdCluster(this.calls);
@@ -203,9 +209,13 @@ export class EtcdClient {
     return this.close();
   }
 
-  /** Keep-alives first, since they would open new streams; then calls, which would see closed connections as failures. */
+  /**
+   * Watches and keep-alives first, since they would open new streams; then calls, which would see closed connections as
+   * failures.
+   */
   private shutDown(): Promise<void> {
     this.memberSync.close();
+    this.watch.close();
     this.lease.close();
     this.calls.close();
     this.connections.close();

@@ -15,12 +15,10 @@ export interface Endpoint {
   readonly authority: string;
 }
 
-const SECURITY: Readonly<Record<string, EndpointSecurity>> = {
-  http: 'plaintext',
-  https: 'tls',
-  unix: 'as-configured',
-  unixs: 'tls',
-};
+const NETWORK_SECURITY: ReadonlyMap<string, EndpointSecurity> = new Map([
+  ['http', 'plaintext'],
+  ['https', 'tls'],
+]);
 
 /** A host, or an IPv6 address in brackets with an optional zone, and a port. */
 const HOST_PORT = /^(\[[\da-f:.]+(?:%[\w.~-]+)?\]|[^\s:/[\]@?#,;]+):(\d{1,5})$/i;
@@ -58,7 +56,7 @@ function parseUnix(text: string, option: string): Endpoint {
   const name = path.slice(path.lastIndexOf('/') + 1);
   return {
     text,
-    security: SECURITY[scheme.toLowerCase()] ?? 'as-configured',
+    security: scheme.toLowerCase() === 'unixs' ? 'tls' : 'as-configured',
     address: `unix:${path}`,
     authority: name,
   };
@@ -66,7 +64,7 @@ function parseUnix(text: string, option: string): Endpoint {
 
 function parseNetwork(text: string, option: string): Endpoint {
   const [scheme, rest] = text.includes('://') ? splitOnce(text, '://') : [undefined, text];
-  const security = scheme === undefined ? 'as-configured' : SECURITY[scheme.toLowerCase()];
+  const security = scheme === undefined ? 'as-configured' : NETWORK_SECURITY.get(scheme.toLowerCase());
   if (security === undefined || rest === undefined) {
     throw new EtcdConfigError(option, 'must start with http://, https://, unix:, unixs: or be host:port', text);
   }

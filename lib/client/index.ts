@@ -60,6 +60,18 @@ export type { Scan, ScanOptions, ScanPage } from './kv/scan.js';
 export type { CommitOptions, Txn, TxnIf, TxnReady, TxnThen, WriteOptions } from './kv/txn.js';
 export type { DeleteResult, GetResult, OperationResult, PutResult, TxnResponse, TxnResult } from './kv/txn-response.js';
 
+// Watches
+export { EtcdWatch } from './watch/watch.js';
+export type { DeleteEvent, PutEvent, WatchEvent } from './watch/event.js';
+export type { Follower, FollowBatch, FollowChange, FollowOptions, FollowReset, ResetReason } from './watch/follow.js';
+export type { LiveView, ViewOptions } from './watch/live-view.js';
+export type { WatchEvents, WatchProgress, WatchResponse } from './watch/response.js';
+export type { ViewChange, ViewReset } from './watch/view-changes.js';
+export type { BufferOptions, StreamOptions, WatchOptions } from './watch/watch-options.js';
+export type { WatchStats } from './watch/watch-stats.js';
+export type { WatchStatus } from './watch-status.js';
+export type { Watcher } from './watch/watcher.js';
+
 // Leases
 export {
   EtcdLease,
@@ -131,6 +143,7 @@ export {
   EtcdDeadlineExceededError,
   EtcdDuplicateKeyError,
   EtcdError,
+  EtcdHistoryLostError,
   EtcdInvalidArgumentError,
   EtcdInvalidJsonError,
   EtcdMessageTooLargeError,

@@ -2,7 +2,12 @@
 import { Counter, Gauge } from 'prom-client';
 import type { EtcdClient, EtcdClientStats } from '../client/index.js';
 import { carriedBy } from './carried.js';
-import { resolveMetricsOptions, type EtcdMetricsOptions, type ResolvedMetricsOptions } from './metrics-options.js';
+import {
+  resolveMetricsOptions,
+  type EtcdMetricsOptions,
+  type MetricsRegistry,
+  type ResolvedMetricsOptions,
+} from './metrics-options.js';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -12,6 +17,28 @@ interface Source {
   readonly fixed: Labels;
 }
 
+/** A number of a client. */
+interface Figure {
+  readonly name: string;
+  readonly help: string;
+  readonly of: (stats: EtcdClientStats) => number;
+}
+
+/** Numbers that go up and down: a new one is one line. */
+const GAUGES: readonly Figure[] = [
+  { name: 'in_flight', help: 'Unary calls and streams that run now.', of: ({ inFlight }) => inFlight },
+];
+
+/** Numbers that a client counts up for itself: a new one is one line. */
+const COUNTERS: readonly Figure[] = [
+  { name: 'retries_total', help: 'Attempts beyond the first of a call.', of: ({ retries }) => retries },
+  {
+    name: 'token_refreshes_total',
+    help: 'Times an authentication token was asked for.',
+    of: ({ tokenRefreshes }) => tokenRefreshes,
+  },
+];
+
 /** All states of an endpoint: each has a series, so that one that is over goes to 0 instead of lingering. */
 const ENDPOINT_STATES = [
   'idle',
@@ -20,75 +47,78 @@ const ENDPOINT_STATES = [
   'sick',
   'backoff',
   'closed',
-] as const satisfies readonly State[];
-type State = EtcdClientStats['endpoints'][number]['state'];
+] as const satisfies readonly EtcdClientStats['endpoints'][number]['state'][];
 
 /** The metrics of clients in one registry and prefix. */
 class ClientMetrics {
-  readonly inFlight: Gauge;
+  readonly endpointState: Gauge;
   private readonly sources = new Set<Source>();
-  private readonly counters: readonly CountedSince[];
+  private readonly counted: readonly CountedFigure[];
 
   constructor({ registry, prefix, labels }: ResolvedMetricsOptions) {
     const { sources } = this;
-    const common = { labelNames: [...Object.keys(labels), 'client'], registers: [registry] };
-    const name = (end: string): string => `${prefix}etcd_client_${end}`;
-
-    this.inFlight = new Gauge({
-      ...common,
-      name: name('in_flight'),
-      help: 'Unary calls and streams that run now.',
-      collect() {
-        this.reset();
-        eachClient(sources, (stats, own) => this.inc(own, stats.inFlight));
-      },
+    const labelNames = [...Object.keys(labels), 'client'];
+    const config = ({ name, help }: Omit<Figure, 'of'>, ...more: string[]): MetricConfig => ({
+      name: `${prefix}etcd_client_${name}`,
+      help,
+      labelNames: [...labelNames, ...more],
+      registers: [registry],
     });
-    new Gauge({
-      ...common,
-      labelNames: [...common.labelNames, 'endpoint', 'state'],
-      name: name('endpoint_state'),
-      help: '1 for the state that the connection to an endpoint is in, 0 for the others.',
-      collect() {
-        this.reset();
-        eachClient(sources, (stats, own) => {
-          for (const { endpoint, state } of stats.endpoints) {
-            for (const each of ENDPOINT_STATES) this.inc({ ...own, endpoint, state: each }, each === state ? 1 : 0);
-          }
-        });
-      },
-    });
-    this.counters = [
-      new CountedSince(
-        'retries',
-        { ...common, name: name('retries_total'), help: 'Attempts beyond the first of a call.' },
-        sources,
-      ),
-      new CountedSince(
-        'tokenRefreshes',
-        { ...common, name: name('token_refreshes_total'), help: 'Times an authentication token was asked for.' },
-        sources,
-      ),
-    ];
+    const help = '1 for the state that the connection to an endpoint is in, 0 for the others.';
+    this.endpointState = endpointGauge(config({ name: 'endpoint_state', help }, 'endpoint', 'state'), sources);
+    for (const figure of GAUGES) figureGauge(figure, config(figure), sources);
+    this.counted = COUNTERS.map((figure) => new CountedFigure(figure, config(figure), sources));
   }
 
   /** The returned function ends it; what was counted until then stays. */
   add(source: Source): () => void {
     this.sources.add(source);
     return () => {
-      for (const counter of this.counters) counter.drain();
+      for (const figure of this.counted) figure.drain();
       this.sources.delete(source);
     };
   }
 }
 
-/** A counter that follows a number which a client counts for itself. */
-class CountedSince {
+interface MetricConfig {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: string[];
+  readonly registers: MetricsRegistry[];
+}
+
+function endpointGauge(config: MetricConfig, sources: ReadonlySet<Source>): Gauge {
+  return new Gauge({
+    ...config,
+    collect() {
+      this.reset();
+      eachClient(sources, ({ endpoints }, labels) => {
+        for (const { endpoint, state } of endpoints) {
+          for (const each of ENDPOINT_STATES) this.inc({ ...labels, endpoint, state: each }, each === state ? 1 : 0);
+        }
+      });
+    },
+  });
+}
+
+function figureGauge(figure: Figure, config: MetricConfig, sources: ReadonlySet<Source>): Gauge {
+  return new Gauge({
+    ...config,
+    collect() {
+      this.reset();
+      eachClient(sources, (stats, labels) => this.inc(labels, figure.of(stats)));
+    },
+  });
+}
+
+/** A counter that follows a number which clients count for themselves. */
+class CountedFigure {
   private readonly counter: Counter;
   private readonly seen = new WeakMap<EtcdClient, number>();
 
   constructor(
-    private readonly what: 'retries' | 'tokenRefreshes',
-    config: ConstructorParameters<typeof Counter>[0],
+    private readonly figure: Figure,
+    config: MetricConfig,
     private readonly sources: ReadonlySet<Source>,
   ) {
     this.counter = new Counter({ ...config, collect: () => this.drain() });
@@ -97,8 +127,9 @@ class CountedSince {
   /** Adds what has come since the last time. */
   drain(): void {
     eachClient(this.sources, (stats, labels, client) => {
-      this.counter.inc(labels, stats[this.what] - (this.seen.get(client) ?? 0));
-      this.seen.set(client, stats[this.what]);
+      const count = this.figure.of(stats);
+      this.counter.inc(labels, count - (this.seen.get(client) ?? 0));
+      this.seen.set(client, count);
     });
   }
 }
@@ -129,9 +160,9 @@ function eachClient(
  */
 export function observeEtcdClients(clients: () => readonly EtcdClient[], options: EtcdMetricsOptions = {}): () => void {
   const resolved = resolveMetricsOptions(options);
-  const metrics = carriedBy('etcd_client_in_flight', resolved, () => {
+  const metrics = carriedBy('etcd_client_endpoint_state', resolved, () => {
     const filler = new ClientMetrics(resolved);
-    return { filler, carrier: filler.inFlight };
+    return { filler, carrier: filler.endpointState };
   });
   return metrics.add({ clients, fixed: resolved.labels });
 }

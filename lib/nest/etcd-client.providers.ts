@@ -1,7 +1,7 @@
 /** The providers of one client: itself, its services, and the host that starts and ends it. */
 import type { FactoryProvider, InjectionToken } from '@nestjs/common';
 import { EtcdClient, type EtcdInterceptor } from '../client/index.js';
-import { logEndpoints, loggerOf } from './endpoint-log.js';
+import { loggerOf, logStatus } from './client-log.js';
 import { EtcdClientHost } from './etcd-client.host.js';
 import { EtcdClientRegistry } from './etcd-client-registry.js';
 import { splitOptions, type EtcdModuleOptions } from './etcd-module-options.js';
@@ -45,6 +45,6 @@ function makeClient(name: string, options: EtcdModuleOptions, brought: readonly 
   const [, clientOptions] = splitOptions(name, options);
   const interceptors = [...brought, ...(clientOptions.interceptors ?? [])];
   const client = new EtcdClient({ ...clientOptions, interceptors });
-  void logEndpoints(client, loggerOf(name));
+  void logStatus(client, loggerOf(name));
   return client;
 }

@@ -3,7 +3,7 @@ import { Catch, HttpException, type ArgumentsHost } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
 import { throwError } from 'rxjs';
 import { EtcdError } from '../client/index.js';
-import { loggerOf } from './endpoint-log.js';
+import { loggerOf } from './client-log.js';
 import { DEFAULT_CLIENT } from './etcd.tokens.js';
 import { errorBodyOf } from './http-status.js';
 

@@ -1,6 +1,14 @@
 /** The services of a client that can be injected, in one table: a new service is one line here. */
 import type { InjectionToken } from '@nestjs/common';
-import { EtcdAuth, EtcdCluster, EtcdKv, EtcdLease, EtcdMaintenance, type EtcdClient } from '../client/index.js';
+import {
+  EtcdAuth,
+  EtcdCluster,
+  EtcdKv,
+  EtcdLease,
+  EtcdMaintenance,
+  EtcdWatch,
+  type EtcdClient,
+} from '../client/index.js';
 
 /** A service, and where the client keeps it. */
 export interface InjectableService {
@@ -12,6 +20,7 @@ export interface InjectableService {
 /** Each service under the name that the tokens of named clients begin with; class names do not survive minifiers. */
 export const SERVICES = {
   EtcdKv: { type: EtcdKv, of: ({ kv }) => kv },
+  EtcdWatch: { type: EtcdWatch, of: ({ watch }) => watch },
   EtcdLease: { type: EtcdLease, of: ({ lease }) => lease },
   EtcdAuth: { type: EtcdAuth, of: ({ auth }) => auth },
   EtcdCluster: { type: EtcdCluster, of: ({ cluster }) => cluster },

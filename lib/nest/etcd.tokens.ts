@@ -52,6 +52,9 @@ export function serviceToken<Name extends ServiceName>(
  */
 export const getEtcdKvToken = getterFor('EtcdKv');
 
+/** The token of a client's Watch service. */
+export const getEtcdWatchToken = getterFor('EtcdWatch');
+
 /** The token of a client's Lease service. */
 export const getEtcdLeaseToken = getterFor('EtcdLease');
 

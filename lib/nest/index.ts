@@ -19,6 +19,7 @@ export {
   getEtcdLeaseToken,
   getEtcdMaintenanceToken,
   getEtcdToken,
+  getEtcdWatchToken,
   type ServiceTokenGetter,
 } from './etcd.tokens.js';
 export {
@@ -28,6 +29,7 @@ export {
   InjectEtcdKv,
   InjectEtcdLease,
   InjectEtcdMaintenance,
+  InjectEtcdWatch,
   type EtcdInjector,
 } from './inject-etcd.decorator.js';
 

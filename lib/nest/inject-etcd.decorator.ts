@@ -26,6 +26,9 @@ export const InjectEtcd: EtcdInjector = (clientName) => Inject(getEtcdToken(clie
  */
 export const InjectEtcdKv = injectorOf('EtcdKv');
 
+/** Injects the Watch service of a client. That of the default client needs no decorator. */
+export const InjectEtcdWatch = injectorOf('EtcdWatch');
+
 /** Injects the Lease service of a client. That of the default client needs no decorator. */
 export const InjectEtcdLease = injectorOf('EtcdLease');
 

@@ -92,6 +92,16 @@ describe("connect: 'eager'", () => {
     expect(error.cause).toBeInstanceOf(EtcdUnavailableError);
   });
 
+  it('has closed the client when the start has failed', async () => {
+    const options = eager(await closedEndpoint(), { startTimeoutMs: 200 });
+    const root = rootModule({ imports: [EtcdModule.forRoot(options)] });
+    const app = await NestFactory.create(root, { logger: new CapturedLog(), abortOnError: false });
+
+    await expect(app.init()).rejects.toBeInstanceOf(EtcdStartError);
+
+    expect(app.get(EtcdClient).state).toBe('closed');
+  });
+
   it('fails the start when etcd does not accept the credentials', async () => {
     const fake = await startFake();
     fake.answer('/etcdserverpb.Auth/Authenticate', () => {

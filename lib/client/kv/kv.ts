@@ -90,9 +90,15 @@ export class EtcdKv {
       clock: systemClock,
       random: Math.random,
     },
+    server: ScanParts['server'] = { hasRangeStream: true },
   ) {
     const { callTimeoutMs } = limits;
-    this.scanParts = { rpc, callTimeoutMs, clock: time.clock, server: { hasRangeStream: true } };
+    this.scanParts = { rpc, callTimeoutMs, clock: time.clock, server };
+  }
+
+  /** @internal The same service over another seam, as a view of the client has one. */
+  through(rpc: Rpc): EtcdKv {
+    return new EtcdKv(rpc, this.limits, this.time, this.scanParts.server);
   }
 
   /**

@@ -113,18 +113,25 @@ const NOT_FOUND = -1;
 /** The Lease service. Nest injects it by this class. */
 export class EtcdLease {
   private readonly clock: Clock;
-  private readonly keeper: LeaseKeeper;
 
   constructor(
     private readonly rpc: Rpc,
     private readonly limits: LeaseLimits,
-    { clock, random }: { readonly clock: Clock; readonly random: Random } = {
+    private readonly time: { readonly clock: Clock; readonly random: Random } = {
       clock: systemClock,
       random: Math.random,
     },
+    private readonly keeper = new LeaseKeeper({ rpc, ...time }),
   ) {
-    this.clock = clock;
-    this.keeper = new LeaseKeeper({ rpc, clock, random });
+    this.clock = time.clock;
+  }
+
+  /**
+   * @internal The same service over another seam, as a view of the client has one. Leases are the cluster's, so they are
+   * kept alive together, over one stream.
+   */
+  through(rpc: Rpc): EtcdLease {
+    return new EtcdLease(rpc, this.limits, this.time, this.keeper);
   }
 
   /**

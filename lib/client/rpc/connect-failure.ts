@@ -12,7 +12,7 @@ export function connectFailure(details: string): string {
 /** Without the time grpc-js adds, and with the words of an OpenSSL error instead of its numbers and source lines. */
 function readable(error: string): string {
   const text = error
-    .replace(/\s*\(\d{4}-\d\d-\d\dT[^)]*\)\s*$/, '')
+    .replace(/\(\d{4}-\d\d-\d\dT[^)]*\)\s*$/, '')
     .replace(/^Error: /, '')
     .trim();
   const openssl = /error:[0-9A-F]+:([^:]*):[^:]*:([^:]*):/.exec(text);

@@ -25,7 +25,8 @@ const MAX_TOKEN_REFUSALS = 3;
 
 /**
  * A read is repeated whenever another attempt may succeed. A write is repeated only when the server refused it before
- * applying anything (its token, no leader, a learner): etcd gives at-most-once writes, and a blind retry would break that.
+ * applying anything (its token, no leader, a learner), or nobody began to carry it out: etcd gives at-most-once writes,
+ * and a blind retry would break that.
  *
  * @see etcd `client/v3/retry.go`, `isSafeRetryMutableRPC`; promise C2
  */
@@ -35,6 +36,8 @@ export function repeatDecision(failure: Failure, facts: RepeatFacts): Decision {
       return tokenDecision(failure, facts);
     case 'refused':
       return facts.isPinned ? 'give-up' : 'elsewhere';
+    case 'unsent':
+      return 'elsewhere';
     case 'interrupted':
       return facts.mayRepeat ? 'elsewhere' : 'give-up';
     case 'final':

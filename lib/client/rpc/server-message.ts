@@ -48,10 +48,11 @@ import {
  * - `final`: refused for what it asks; the same request fails again. Nothing was applied.
  * - `token`: refused for its token, before anything was applied; good again with a fresh one.
  * - `refused`: refused by this member before anything was applied; another member may serve it.
+ * - `unsent`: no server has begun to carry it out; it may be sent again to any member, this one too.
  * - `interrupted`: given up on the way; a write may have been applied, or may still be. A read is worth another try.
  * - `unclear`: failed for good, and a write may have been applied.
  */
-export type Fate = 'final' | 'token' | 'refused' | 'interrupted' | 'unclear';
+export type Fate = 'final' | 'token' | 'refused' | 'unsent' | 'interrupted' | 'unclear';
 
 /** One message of etcd's list. */
 export interface ServerMessage {

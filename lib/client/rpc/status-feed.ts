@@ -1,4 +1,5 @@
 /** What a client tells of itself while it runs: plain events that a user may read, or not. */
+import type { WatchStatus } from '../watch-status.js';
 import type { EndpointState } from './endpoint-connection.js';
 
 /** Something that happened to the client. Holds no key, value, user or token. */
@@ -13,7 +14,9 @@ export type EtcdClientEvent =
   /** The list of endpoints was replaced, by hand or by a sync. */
   | { readonly type: 'endpoints'; readonly endpoints: readonly string[] }
   /** A periodic sync failed; the list stays as it is. */
-  | { readonly type: 'sync-failed'; readonly error: Error };
+  | { readonly type: 'sync-failed'; readonly error: Error }
+  /** A stream of watches broke or is whole again; a watch was paused for its reader, or goes on. */
+  | WatchStatus;
 
 /** A reader that falls this far behind loses the oldest events: they are news, not history. */
 const MAX_UNREAD = 1_000;

@@ -34,9 +34,10 @@ export function readFailure(method: MethodInfo, status: RpcStatus): Failure {
 
 function readByCode(method: MethodInfo, status: RpcStatus): Failure {
   const { code, details } = status;
+  if (UNSENT.test(details)) return broken('unsent', status);
   switch (code) {
     case GrpcCode.unavailable:
-      return isFromEtcd(details) ? unlisted('interrupted', status) : broken(status);
+      return isFromEtcd(details) ? unlisted('interrupted', status) : broken('interrupted', status);
     case GrpcCode.unimplemented:
       return failure('final', status, (context) => new EtcdUnsupportedError('the RPC', method.since, context));
     case GrpcCode.resourceExhausted:
@@ -54,7 +55,7 @@ function readByCode(method: MethodInfo, status: RpcStatus): Failure {
     case GrpcCode.notFound:
       return unlisted('final', status);
     case GrpcCode.internal:
-      return RESET_STREAM.test(details) ? broken(status) : unlisted('unclear', status);
+      return RESET_STREAM.test(details) ? broken('interrupted', status) : unlisted('unclear', status);
     // Nobody on this side gave the call up: a proxy or the member did.
     case GrpcCode.cancelled:
     case GrpcCode.deadlineExceeded:
@@ -68,6 +69,12 @@ function readByCode(method: MethodInfo, status: RpcStatus): Failure {
 /** grpc-js's words for a stream that was torn down in the middle, for example by a proxy or a broken connection. */
 const RESET_STREAM = /^Received RST_STREAM/;
 
+/**
+ * grpc-js's words for a request that never left, and for one on a stream that HTTP/2 calls refused: by GOAWAY, as a server
+ * or a proxy winds a connection down, or by RST_STREAM. Nobody has begun to carry it out (RFC 9113, section 8.7).
+ */
+const UNSENT = /^(?:Stream refused by server|Failed to start HTTP\/2 stream|Channel closed before call started)/;
+
 /** A message that etcd's own list does not have: of a newer release, or of one of its inner packages. */
 function isFromEtcd(details: string): boolean {
   return stripRpcPrefix(details).startsWith('etcdserver: ');
@@ -77,9 +84,9 @@ function unlisted(fate: Fate, status: RpcStatus): Failure {
   return failure(fate, status, (context) => new EtcdServerError(facts('Unknown', status.details), context));
 }
 
-function broken(status: RpcStatus): Failure {
+function broken(fate: 'unsent' | 'interrupted', status: RpcStatus): Failure {
   const text = `the connection failed: ${status.details}`;
-  return failure('interrupted', status, (context) => new EtcdUnavailableError(text, [], context));
+  return failure(fate, status, (context) => new EtcdUnavailableError(text, [], context));
 }
 
 /** RESOURCE_EXHAUSTED is etcd's, gRPC's for a size limit on either side, or a connection that was told to calm down. */
@@ -98,7 +105,7 @@ function readExhausted(status: RpcStatus): Failure {
           (context) => new EtcdMessageTooLargeError('request', maxIn(details), details, context),
         );
   }
-  return isFromEtcd(details) ? unlisted('interrupted', status) : broken(status);
+  return isFromEtcd(details) ? unlisted('interrupted', status) : broken('interrupted', status);
 }
 
 function responseHint(details: string): string {

@@ -23,7 +23,8 @@ import type { OpenWatch, WatchOwner } from './open-watch.js';
 import { isTrustworthy } from './progress-trust.js';
 import { Reconnect } from './reconnect.js';
 import { WatchConnection, type ConnectionOwner, type WatchDuplex } from './watch-connection.js';
-import type { WatchCounters, WatchStatus } from './watch-status.js';
+import type { WatchStatus } from '../watch-status.js';
+import type { WatchCounters } from './watch-stats.js';
 
 /** What a stream is made of, and whom it tells. */
 export interface WatchStreamParts {
@@ -123,11 +124,13 @@ export class WatchStream implements WatchOwner, ConnectionOwner {
 
   onCreated(watch: OpenWatch, header: ResponseHeader, isResumed: boolean): void {
     if (isResumed) this.parts.counters.resumes += 1;
-    if (watch.resume.heardRevision > header.revision) this.link?.history.doubt(watch);
     const { clusterId, revision } = header;
-    if (clusterId === '0' || watch.isOf(clusterId)) return; // A proxy may leave it out.
+    const { heardRevision } = watch.resume;
+    const isKnown = clusterId === '0' || watch.isOf(clusterId); // A proxy may leave it out.
+    if (isKnown && heardRevision > revision) this.link?.history.doubt(watch);
+    if (isKnown) return;
     const context = this.link?.connection.context() ?? {};
-    watch.end(new EtcdHistoryLostError('other-cluster', watch.resume.heardRevision, revision, context), true);
+    watch.end(new EtcdHistoryLostError('other-cluster', heardRevision, revision, context), true);
   }
 
   onCanceled(watch: OpenWatch, response: wire.WatchResponse): void {

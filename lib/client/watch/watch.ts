@@ -10,7 +10,8 @@ import { LiveView, type ViewOptions } from './live-view.js';
 import { OpenWatch } from './open-watch.js';
 import { resolveWatch, type StreamOptions, type WatchOptions } from './watch-options.js';
 import { WatchStream } from './watch-stream.js';
-import type { WatchCounters, WatchStats, WatchStatus } from './watch-status.js';
+import type { WatchStatus } from '../watch-status.js';
+import type { WatchCounters, WatchStats } from './watch-stats.js';
 import { Watcher } from './watcher.js';
 
 /** What the service works with, beside the seam to the wire. */

@@ -218,13 +218,13 @@ describe('observeEtcdClients', () => {
     stats = { ...stats, retries: 5, endpoints: [{ endpoint: 'http://a:1', state: 'backoff', reason: 'x' }] };
 
     expect(await series(/etcd_client/)).toEqual([
-      'etcd_client_in_flight{client="default"} 2',
       'etcd_client_endpoint_state{client="default",endpoint="http://a:1",state="idle"} 0',
       'etcd_client_endpoint_state{client="default",endpoint="http://a:1",state="connecting"} 0',
       'etcd_client_endpoint_state{client="default",endpoint="http://a:1",state="ready"} 0',
       'etcd_client_endpoint_state{client="default",endpoint="http://a:1",state="sick"} 0',
       'etcd_client_endpoint_state{client="default",endpoint="http://a:1",state="backoff"} 1',
       'etcd_client_endpoint_state{client="default",endpoint="http://a:1",state="closed"} 0',
+      'etcd_client_in_flight{client="default"} 2',
       'etcd_client_retries_total{client="default"} 5',
       'etcd_client_token_refreshes_total{client="default"} 1',
     ]);

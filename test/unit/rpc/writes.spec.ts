@@ -43,7 +43,6 @@ const ANSWERS: readonly [text: string, code: number, attempts: number, outcome: 
   ['etcdserver: context deadline exceeded', deadlineExceeded, 1, 'unknown'],
   ['Connection dropped', unavailable, 1, 'unknown'],
   ['read ECONNRESET', unavailable, 1, 'unknown'],
-  ['Stream refused by server', unavailable, 1, 'unknown'],
   ['etcdserver: something a newer release says', unavailable, 1, 'unknown'],
   ['Bandwidth exhausted or memory limit exceeded', resourceExhausted, 1, 'unknown'],
   ['Received message larger than max (70000000 vs 67108864)', resourceExhausted, 1, 'unknown'],
@@ -98,6 +97,23 @@ describe('C2: a write', () => {
       expect(rig.arrivedAt()).toEqual([A, B, C]);
     },
   );
+
+  it.each<[string, number]>([
+    ['Stream refused by server', unavailable],
+    ['Channel closed before call started', unavailable],
+    ['Failed to start HTTP/2 stream with error New streams cannot be created after receiving a GOAWAY', internal],
+  ])('is sent again when nobody began to carry it out: %s (A25)', async (text, code) => {
+    rig = await new Rig({ endpoints: [A] }).connected();
+    let refusals = 0;
+    rig.member(A).on(PUT, (call) => (refusals++ < 2 ? call.fail(text, code) : call.answer({})));
+
+    const write = rig.write();
+    await rig.clock.advance(1_000);
+
+    expect(write.state).toBe('answered');
+    expect(rig.arrived()).toHaveLength(3);
+    expect(rig.stateOf(A)).toBe('ready');
+  });
 
   it('that no member has a leader for ends at its deadline, not applied', async () => {
     rig = await new Rig().connected();

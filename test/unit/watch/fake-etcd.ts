@@ -5,7 +5,7 @@ import { WATCH } from '../../../lib/client/rpc/methods.js';
 import type { WatchEvent } from '../../../lib/client/watch/event.js';
 import type { WatchResponse } from '../../../lib/client/watch/response.js';
 import { EtcdWatch, type WatchParts } from '../../../lib/client/watch/watch.js';
-import type { WatchStatus } from '../../../lib/client/watch/watch-status.js';
+import type { WatchStatus } from '../../../lib/client/watch-status.js';
 import { FakeClock, settle } from '../../support/fake-clock.js';
 import { FakeRpc, type FakeStream } from '../../support/fake-rpc.js';
 

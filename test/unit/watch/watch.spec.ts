@@ -205,8 +205,8 @@ describe('Watches that share a stream (W3)', () => {
     const etcd = new FakeEtcd();
     const opened: boolean[] = [];
     const open = etcd.rpc.duplex.bind(etcd.rpc);
-    etcd.rpc.duplex = (method, options = {}) => {
-      opened.push(options.requireLeader === true);
+    etcd.rpc.duplex = (method, options) => {
+      opened.push(options?.requireLeader === true);
       return open(method, options);
     };
 

@@ -1,8 +1,8 @@
-/** One line when an endpoint changes sides, whatever happens in between. */
+/** One line when something changes sides, whatever happens in between. */
 import { describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import type { EtcdClientEvent } from '../../../lib/client/index.js';
-import { EndpointLog } from '../../../lib/nest/endpoint-log.js';
+import { EtcdUnavailableError, type EtcdClientEvent } from '../../../lib/client/index.js';
+import { ClientLog } from '../../../lib/nest/client-log.js';
 
 type State = Extract<EtcdClientEvent, { type: 'endpoint' }>['state'];
 
@@ -12,7 +12,7 @@ function linesFor(...events: readonly (EtcdClientEvent | [State, string?])[]): s
     log: (text: string) => lines.push(`log ${text}`),
     warn: (text: string) => lines.push(`warn ${text}`),
   });
-  const log = new EndpointLog(logger);
+  const log = new ClientLog(logger);
   for (const event of events) {
     log.on(Array.isArray(event) ? { type: 'endpoint', endpoint: 'a', state: event[0], reason: event[1] } : event);
   }
@@ -37,6 +37,31 @@ describe('the log of a client', () => {
     expect(linesFor(['ready'], ['sick', 'no leader'], ['backoff', 'reset'], ['closed'])).toEqual([
       'log connected to a',
       'warn lost a: no leader; trying until it serves',
+    ]);
+  });
+
+  it('says once that watches have lost their stream, and when they go on', () => {
+    const error = new EtcdUnavailableError('the connection failed');
+    const broken = { type: 'watch-reconnecting', watches: 3, delayMs: 100, error } as const;
+
+    expect(
+      linesFor(
+        { ...broken, attempt: 1 },
+        { ...broken, attempt: 2 },
+        { type: 'watch-resumed', watches: 3, endpoint: 'a', downMs: 420.7 },
+      ),
+    ).toEqual([
+      'warn the stream of 3 watches is gone: the connection failed; opening it until they go on',
+      'log 3 watches go on after 421 ms; nothing was lost',
+    ]);
+  });
+
+  it('says that a reader is behind, and when it has caught up', () => {
+    const paused = { type: 'watch-paused', bufferedRevisions: 1000, bufferedBytes: 5 } as const;
+
+    expect(linesFor(paused, { type: 'watch-continued' })).toEqual([
+      'warn a watch is paused: its reader is 1000 revisions behind',
+      'log a watch that was paused goes on: its reader has caught up',
     ]);
   });
 

@@ -1,0 +1,118 @@
+/** Many at once: clients that reconnect, calls that wait, services that share a connection. Group I. */
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
+import { EtcdClient } from '../../lib/client/client.js';
+import type { Etcd } from '../support/etcd/cluster.js';
+import { eventually, startCluster } from '../support/index.js';
+import { startProxy } from '../support/tcp-proxy.js';
+
+/** How many reads run at once; the catalogue asks for 100,000, which a nightly run sets. */
+const FLOOD = Number(process.env['TEST_FLOOD'] ?? 20_000);
+const CLIENTS = 40;
+const STORM_MS = 6_000;
+const SLICE_MS = 100;
+
+let cluster: Etcd;
+
+beforeAll(async () => {
+  cluster = await startCluster({ members: 2 });
+}, 120_000);
+
+afterAll(async () => {
+  await cluster.stop();
+});
+
+function residentMebibytes(): number {
+  return process.memoryUsage.rss() / 1024 / 1024;
+}
+
+describe('Forty clients whose connections are reset as soon as they are made', () => {
+  it('try less than four times a second each, spread out, and are all back within 6 s (C4, I1)', async () => {
+    await using proxy = await startProxy({ targetPort: cluster.members[0]!.port });
+    const clients = Array.from({ length: CLIENTS }, () => new EtcdClient({ endpoints: proxy.endpoint }));
+    await Promise.all(clients.map((client) => client.ready()));
+    const before = proxy.connections;
+    const counts: number[] = [];
+
+    proxy.resetOnAccept();
+    for (let passed = 0; passed < STORM_MS; passed += SLICE_MS) {
+      await delay(SLICE_MS);
+      counts.push(proxy.connections);
+    }
+    await proxy.mend();
+    const mendedAt = performance.now();
+    await Promise.all(clients.map((client) => client.kv.get('a', { timeoutMs: 10_000 })));
+    const backMs = performance.now() - mendedAt;
+    await Promise.all(clients.map((client) => client.close()));
+
+    const perSecond = (counts.at(-1)! - before) / CLIENTS / (STORM_MS / 1_000);
+    const late = counts.slice(2_000 / SLICE_MS);
+    const peak = Math.max(...late.map((count, index) => count - (late[index - 1] ?? count)));
+    expect(perSecond).toBeGreaterThan(0.5);
+    expect(perSecond).toBeLessThan(4);
+    expect(peak).toBeLessThanOrEqual(CLIENTS / 2);
+    expect(backMs).toBeLessThan(6_000);
+  }, 30_000);
+});
+
+describe('A client whose services are all in use', () => {
+  it('has one socket for each endpoint (I2)', async () => {
+    const proxies = await Promise.all(cluster.members.map(({ port }) => startProxy({ targetPort: port })));
+    await using client = new EtcdClient({ endpoints: proxies.map(({ endpoint }) => endpoint) });
+    const lease = await client.lease.grant(30);
+    const beat = client.lease.keepAlive(lease.id);
+    const watcher = client.watch.watch('storms/');
+    await watcher.created;
+
+    await Promise.all([
+      ...Array.from({ length: 200 }, (_, index) => client.kv.put('storms/a', String(index), { lease: lease.id })),
+      ...proxies.map(({ endpoint }) => client.maintenance.status(endpoint)),
+      client.cluster.memberList(),
+      client.lease.timeToLive(lease.id),
+    ]);
+
+    expect(proxies.map(({ connections }) => connections)).toEqual([1, 1]);
+    await watcher.close();
+    await beat.close();
+    await Promise.all(proxies.map((proxy) => proxy.close()));
+  });
+});
+
+describe('Ten thousand calls that are made while the cluster is away', () => {
+  it('are answered when it is back, and leave nothing behind (C1, I4)', async () => {
+    await using proxy = await startProxy({ targetPort: cluster.members[0]!.port });
+    await using client = new EtcdClient({ endpoints: proxy.endpoint });
+    await proxy.cut();
+    const before = residentMebibytes();
+
+    const reads = Array.from({ length: 10_000 }, () => client.kv.get('a', { timeoutMs: 30_000 }));
+    await eventually(() => client.state === 'unavailable');
+    const heldMebibytes = residentMebibytes() - before;
+    await proxy.mend();
+    await Promise.all(reads);
+
+    expect(heldMebibytes).toBeLessThan(200);
+    expect(client.stats().inFlight).toBe(0);
+  }, 40_000);
+});
+
+describe(`${FLOOD} reads at once`, () => {
+  it('are all answered, and starve no lease of 3 s (C1, L1, I5)', async () => {
+    await using client = new EtcdClient({ endpoints: cluster.endpoint });
+    const lease = await client.lease.grant(3);
+    const beat = client.lease.keepAlive(lease.id);
+    let isLost = false;
+    void beat.lost.then(() => (isLost = true));
+    const before = residentMebibytes();
+
+    const reads = await Promise.all(
+      Array.from({ length: FLOOD }, () => client.kv.get('storms/none', { timeoutMs: 120_000 })),
+    );
+
+    expect(reads.every((kv) => kv === undefined)).toBe(true);
+    expect(residentMebibytes() - before).toBeLessThan(1_000);
+    expect(isLost).toBe(false);
+    expect(await client.lease.timeToLive(lease.id)).toBeDefined();
+    await beat.close();
+  }, 150_000);
+});

@@ -1,0 +1,31 @@
+import { it } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
+import { EtcdClient } from '../../lib/client/client.js';
+import { startCluster } from '../support/index.js';
+it('x', async () => {
+  const etcd = await startCluster({ members: 3 });
+  const client = new EtcdClient({ endpoints: etcd.endpoints });
+  const N = 10_000, TTL = Number(process.env.TTL ?? 20);
+  const t0 = performance.now();
+  const ids: string[] = [];
+  for (let i = 0; i < N; i += 500) ids.push(...(await Promise.all(Array.from({ length: 500 }, () => client.lease.grant(TTL)))).map((l) => l.id));
+  const granted = performance.now() - t0;
+  const before = process.memoryUsage().heapUsed;
+  const beats = ids.map((id) => client.lease.keepAlive(id));
+  const t1 = performance.now(); const reasons = new Map<string, number>(); const firsts: string[] = [];
+  for (const b of beats) void b.lost.then((l) => { const k = l.reason + ' @' + Math.round((performance.now() - t1) / 1000); reasons.set(k, (reasons.get(k) ?? 0) + 1); if (firsts.length < 5) firsts.push(l.error.message); });
+  const line: string[] = []; let prev = client.lease.stats();
+  const every = setInterval(() => { const n = client.lease.stats(); const st = (client.lease as any).keeper.stream; line.push(`${Math.round((performance.now() - t1) / 1000)}s +${n.renewals - prev.renewals} streams ${n.streams} oldest ${Math.round(n.oldestRenewalMs)} waiting ${st.waiting.size} alone ${st.alone.size} ${st.state.name} under ${st.state.stream?.underWay.size} ${st.lastBreak?.error.message.slice(0, 90)}`); prev = n; }, 1000);
+
+  const start = performance.now(); const cpu0 = process.cpuUsage();
+  await delay(TTL * 1000);
+  const leader = await etcd.leaderIndex();
+  await etcd.moveLeader((leader + 1) % 3);
+  await delay(2 * TTL * 1000 - (performance.now() - start - TTL * 1000));
+  await delay(0);
+  const took = (performance.now() - start) / 1000; const cpu = process.cpuUsage(cpu0);
+  const s = client.lease.stats();
+  console.log({ granted, took, ...s, ratio: s.renewals / ((N / (TTL / 3)) * took), alive: beats.filter((b) => b.isAlive).length, minLeft: Math.min(...beats.map((b) => b.remainingMs())), cpuS: (cpu.user + cpu.system) / 1e6, heapPer: (process.memoryUsage().heapUsed - before) / N });
+  clearInterval(every); console.log([...reasons], firsts, line.join('\n'));
+  await client.close(); await etcd.stop();
+}, 300_000);
