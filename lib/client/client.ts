@@ -4,7 +4,10 @@ import { systemClock } from './clock.js';
 import { EtcdCluster } from './cluster/cluster.js';
 import { EtcdKv } from './kv/kv.js';
 import { EtcdLease } from './lease/lease.js';
+import type { Key } from './key-range.js';
 import { EtcdMaintenance } from './maintenance/maintenance.js';
+import { Keyspace } from './namespace/keyspace.js';
+import { EtcdNamespace, type NamespaceParts } from './namespace/namespace.js';
 import {
   refusePlaintextWithTls,
   requireTimeout,
@@ -24,6 +27,7 @@ import { linearizableProbe } from './rpc/probe.js';
 import type { CallOptions } from './rpc/rpc.js';
 import { waitUntilReady } from './rpc/ready.js';
 import { StatusFeed, type EtcdClientEvent } from './rpc/status-feed.js';
+import { OrderedView, type OrderedOptions } from './views/ordered-view.js';
 import { EtcdWatch } from './watch/watch.js';
 
 /** What a client is made of. Only `endpoints` is needed. */
@@ -197,6 +201,35 @@ export class EtcdClient {
   }
 
   /**
+   * The part of the store whose keys start with `prefix`, as if it were the whole. Costs nothing to make, and need not be
+   * closed. See {@link EtcdNamespace}.
+   *
+   * @throws {EtcdInvalidArgumentError} when the prefix is empty, or neither text nor bytes.
+   * @see etcd `clientv3/namespace`
+   *
+   * @example
+   * const shop = etcd.namespace('shop/');
+   * await shop.kv.put('orders/1', 'new'); // the store has shop/orders/1
+   */
+  namespace(prefix: Key): EtcdNamespace {
+    return new EtcdNamespace(this.viewParts(), new Keyspace(prefix));
+  }
+
+  /**
+   * Reads that never go back in time, whichever members answer them. See {@link OrderedView}.
+   *
+   * @throws {EtcdInvalidArgumentError} when `revision` is not a whole number.
+   * @see etcd `clientv3/ordering`
+   *
+   * @example
+   * const ordered = etcd.ordered({ revision: Number(request.headers['x-revision'] ?? 0) });
+   * const cart = await ordered.kv.get('cart/7', { serializable: true });
+   */
+  ordered(options?: OrderedOptions): OrderedView {
+    return new OrderedView(this.viewParts(), options);
+  }
+
+  /**
    * Ends every call in flight with `EtcdClosedError` and closes the connections; later calls are refused. Idempotent.
    * Afterwards nothing of the client keeps the process alive.
    */
@@ -207,6 +240,14 @@ export class EtcdClient {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** What views of this client are made of. */
+  private viewParts(): NamespaceParts {
+    const { kv, lease, watch, calls: rpc } = this;
+    const { callTimeoutMs } = this.options;
+    const endpointCount = (): number => this.connections.count;
+    return { kv, lease, watch, rpc, callTimeoutMs, endpointCount, clock: systemClock, random: Math.random };
   }
 
   /**

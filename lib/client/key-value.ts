@@ -13,6 +13,12 @@ export interface KeyValueData {
   readonly lease: string;
 }
 
+/** The same under another key. */
+export function withKey(data: KeyValueData, key: Uint8Array): KeyValueData {
+  const { value, createRevision, modRevision, version, lease } = data;
+  return { key, value, createRevision, modRevision, version, lease };
+}
+
 /** A {@link KeyValue} as JSON shows it. */
 export interface KeyValueJson {
   readonly key: string;

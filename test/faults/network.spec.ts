@@ -117,17 +117,19 @@ const garbage: Behaviour = (socket) => {
 /** Settings of HTTP/2 and nothing after it: a connection that looks good and never answers. */
 const HTTP2_SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
 
-const IMPOSTORS: [string, () => Promise<Impostor>][] = [
-  ['sends garbage', bare(garbage)],
-  ['speaks HTTP/1.1', () => listening(createHttpServer((_request, response) => response.end('hello')))],
-  ['resets each connection', bare((socket) => void socket.resetAndDestroy())],
-  ['closes each connection', bare((socket) => void socket.end())],
+/** What it does, how it starts, and what the error of a client that has no other endpoint says of it. */
+const IMPOSTORS: [string, () => Promise<Impostor>, RegExp][] = [
+  ['sends garbage', bare(garbage), /HTTP\/2/],
+  ['speaks HTTP/1.1', () => listening(createHttpServer((_request, response) => response.end('hello'))), /HTTP\/2/],
+  ['resets each connection', bare((socket) => void socket.resetAndDestroy()), /ECONNRESET/],
+  ['closes each connection', bare((socket) => void socket.end()), /closed the connection/],
   [
     'shakes hands in HTTP/2 and falls silent',
     bare((socket) => {
       socket.resume();
       socket.write(HTTP2_SETTINGS);
     }),
+    /waiting for the answer/,
   ],
 ];
 
@@ -148,7 +150,7 @@ describe(`An endpoint (seed ${seed})`, () => {
 
   it.each(IMPOSTORS)(
     'that %s ends a call in its time with an error that names it when it is alone (C1, A11)',
-    async (_, start) => {
+    async (_, start, reason) => {
       await using impostor = await start();
       await using client = new EtcdClient({ endpoints: impostor.endpoint });
 
@@ -158,6 +160,7 @@ describe(`An endpoint (seed ${seed})`, () => {
       expect(tookMs).toBeLessThan(1_200);
       expect([EtcdUnavailableError, EtcdDeadlineExceededError]).toContain(error?.constructor);
       expect(error?.message).toContain(impostor.endpoint);
+      expect(error?.message).toMatch(reason);
     },
   );
 });

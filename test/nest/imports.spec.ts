@@ -37,7 +37,7 @@ const NEST = ['@nestjs/common', '@nestjs/core', 'rxjs'];
 describe('importing', () => {
   beforeAll(async () => {
     await requireBuild();
-  }, 60_000);
+  }, 120_000);
 
   it.each([
     { entryPoint: 'nest-etcd/client', loads: ['@grpc/grpc-js'], not: [...NEST, '@nestjs/terminus', 'prom-client'] },

@@ -301,5 +301,5 @@ describe('a process of its own', () => {
     expect(timers).toBe(0);
     expect(grownBytes).toBeLessThan(3_000_000);
     expect(code).toBe(0);
-  });
+  }, 90_000);
 });

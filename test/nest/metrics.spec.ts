@@ -255,5 +255,5 @@ describe('M19 the number of series', () => {
     expect(text).toMatch(/handled_total\{client="away".*grpc_code="Unavailable"\} 101$/m);
     expect(text).not.toMatch(/key-|value-|ursula|hunter2|token\.1/);
     expect(app.get(EtcdClient).stats().retries).toBe(0);
-  });
+  }, 90_000);
 });

@@ -1,12 +1,6 @@
 /** `EtcdModule` in Nest apps: every way to register it, named clients, what is wrong told at start. */
 import { afterEach, describe, expect, it } from '@jest/globals';
-import {
-  Inject,
-  Injectable,
-  Module,
-  type INestApplicationContext,
-  type ModuleMetadata,
-} from '@nestjs/common';
+import { Inject, Injectable, Module, type INestApplicationContext, type ModuleMetadata } from '@nestjs/common';
 import { ConfigModule, ConfigService, registerAs } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';

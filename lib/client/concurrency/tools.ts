@@ -9,7 +9,7 @@ import type { EtcdWatch } from '../watch/watch.js';
 export interface ConcurrencyServices {
   readonly kv: Pick<EtcdKv, 'get' | 'range' | 'txn'>;
   readonly lease: Pick<EtcdLease, 'grant' | 'keepAlive' | 'keepAliveOnce' | 'revoke'>;
-  readonly watch: Pick<EtcdWatch, 'watch'>;
+  readonly watch: Pick<EtcdWatch, 'watch' | 'follow'>;
 }
 
 /** The limits of the client that matter here. */

@@ -31,6 +31,11 @@ export class WaitScope {
     if (this.signal.aborted) throw reasonOf(this.signal);
   }
 
+  /** Ends the wait now. */
+  end(error: EtcdError): void {
+    this.controller.abort(error);
+  }
+
   /** Ends the wait when `source` does. */
   endWith(source: EndSource, toError: (cause: EtcdError) => EtcdError): void {
     this.releases.push(source.onEnd((cause) => this.controller.abort(toError(cause))));

@@ -1,5 +1,5 @@
 /** How the requests and answers of each RPC look from inside a namespace. */
-import type { KeyValueData } from '../key-value.js';
+import { withKey } from '../key-value.js';
 import type * as wire from '../rpc/generated/messages.js';
 import {
   COMPACT,
@@ -65,14 +65,9 @@ function operationToStore(space: Keyspace, operation: wire.RequestOp): wire.Requ
   };
 }
 
-/**
- * A key with what is stored under it, as it is called in the namespace.
- *
- * @throws {EtcdProtocolError} when it is no key of the namespace.
- */
-export function keyValueFromStore(space: Keyspace, kv: KeyValueData): KeyValueData {
-  const { value, createRevision, modRevision, version, lease } = kv;
-  return { key: space.fromStore(kv.key), value, createRevision, modRevision, version, lease };
+/** @throws {EtcdProtocolError} when it is no key of the namespace. */
+function keyValueFromStore(space: Keyspace, kv: wire.KeyValue): wire.KeyValue {
+  return withKey(kv, space.fromStore(kv.key));
 }
 
 function optionalFromStore(space: Keyspace, kv: wire.KeyValue | null): wire.KeyValue | null {

@@ -21,7 +21,7 @@ function readable(error: string): string {
 
 /** OpenSSL's and Node.js's words for certificates that do not fit and for talking TLS to a port that does not. */
 const TLS_FAULT =
-  /certificate|self.signed|altnames|unable to (?:verify|get)|wrong version number|packet length too long|EPROTO|alert |SSL routines|not signed|PEM|before secure TLS connection|wants TLS/i;
+  /certificate|self.signed|altnames|unable to (?:verify|get)|wrong version number|packet length too long|EPROTO|alert |SSL routines|not signed|PEM|wants TLS|does not speak TLS/i;
 
 /** A host that is away, whose name may hold any of those words. */
 const HOST_FAULT = /^(?:connect |getaddrinfo |Name resolution failed)/;
@@ -32,6 +32,6 @@ export function isConfigurationFault(reason: string): boolean {
 }
 
 function hint(cause: string): string {
-  const looksPlain = /wrong version number|packet length too long|before secure TLS connection/i.test(cause);
-  return looksPlain ? ' (does the endpoint speak TLS?)' : '';
+  if (/wrong version number|packet length too long/i.test(cause)) return ' (does the endpoint speak TLS?)';
+  return cause === 'Protocol error' ? ' (does the endpoint speak HTTP/2?)' : '';
 }

@@ -15,7 +15,7 @@ import { EtcdConfigError } from '../errors.js';
 import { refusePlaintextWithTls, type ResolvedOptions } from '../options.js';
 import { connectFailure, isConfigurationFault } from './connect-failure.js';
 import { readTlsFiles } from './tls-files.js';
-import { speaksTls } from './tls-sniff.js';
+import { speaksPlaintext, speaksTls } from './tls-sniff.js';
 import type {
   Connect,
   Headers,
@@ -31,7 +31,11 @@ type GrpcCall = ReturnType<Channel['createCall']>;
 const NO_MESSAGE_CONTEXT = {};
 /** All that grpc-js says when the peer closes the connection before it is one of HTTP/2. */
 const HUNG_UP = /^Failed to connect/;
+const SAID_NOTHING = 'the endpoint closed the connection before it said anything in HTTP/2';
 const WANTS_TLS = 'the endpoint wants TLS: write it as https://';
+/** Node.js's words when the peer closes the connection before TLS is set up. */
+const HUNG_UP_ON_TLS = /before secure TLS connection/;
+const WANTS_PLAINTEXT = 'the endpoint does not speak TLS: write it as http://';
 const CANCELLED_TEXT = 'cancelled by the client';
 /** The channel is thrown away at its first failure, so its own waits must be longer than anything lives. */
 const NEVER_MS = 86_400_000;
@@ -224,10 +228,18 @@ class GrpcTransport implements Transport {
     });
   }
 
-  /** A peer that hangs up on plaintext without a word may speak TLS; the one who reads the error should not have to guess. */
+  /**
+   * A peer that hangs up without a word may speak the other of TLS and plaintext; the one who reads the error should not
+   * have to guess. It may as well be a balancer whose member is away, and then waiting helps.
+   */
   private explain(reason: string): void {
-    if (usesTls(this.endpoint, this.options) || !HUNG_UP.test(reason)) return this.fail(reason);
-    speaksTls(this.endpoint, (yes) => this.fail(yes ? WANTS_TLS : reason));
+    if (usesTls(this.endpoint, this.options)) {
+      if (!HUNG_UP_ON_TLS.test(reason)) return this.fail(reason);
+      speaksPlaintext(this.endpoint, (yes) => this.fail(yes ? WANTS_PLAINTEXT : reason));
+    } else {
+      if (!HUNG_UP.test(reason)) return this.fail(reason);
+      speaksTls(this.endpoint, (yes) => this.fail(yes ? WANTS_TLS : SAID_NOTHING));
+    }
   }
 
   private fail(reason: string): void {

@@ -1,7 +1,8 @@
 /** One change to one key, as a watch hands it over. */
 import { EtcdProtocolError } from '../errors.js';
-import { KeyValue } from '../key-value.js';
+import { KeyValue, withKey } from '../key-value.js';
 import type * as wire from '../rpc/generated/messages.js';
+import type { WatchKeys } from './watch-options.js';
 
 /** What both kinds of events say. */
 interface Change {
@@ -36,14 +37,18 @@ export type WatchEvent = PutEvent | DeleteEvent;
  *
  * @throws {EtcdProtocolError} for an event without a key, and for a kind of event that this client does not know.
  */
-export function toWatchEvent(event: wire.Event): WatchEvent {
+export function toWatchEvent(event: wire.Event, keys?: WatchKeys): WatchEvent {
   if (event.kv === null) throw new EtcdProtocolError('an event has no key');
-  const kv = new KeyValue(event.kv);
-  const prevKv = event.prevKv === null ? undefined : new KeyValue(event.prevKv);
+  const kv = toKeyValue(event.kv, keys);
+  const prevKv = event.prevKv === null ? undefined : toKeyValue(event.prevKv, keys);
   const revision = kv.modRevision;
   if (event.type === 'PUT') return { type: 'put', revision, kv, prevKv, isCreate: kv.createRevision === revision };
   if (event.type === 'DELETE') return { type: 'delete', revision, kv, prevKv };
   throw new EtcdProtocolError(`an event is of the unknown kind ${event.type}`);
+}
+
+function toKeyValue(stored: wire.KeyValue, keys: WatchKeys | undefined): KeyValue {
+  return new KeyValue(keys === undefined ? stored : withKey(stored, keys.fromStore(stored.key)));
 }
 
 /** What an event costs beside its bytes, roughly. */

@@ -1,5 +1,5 @@
 /** A range, followed: a snapshot, then every change, and a new snapshot where the history between is gone. */
-import type { Clock, Random } from '../clock.js';
+import { pause, type Clock, type Random } from '../clock.js';
 import { EtcdAbortedError, EtcdHistoryLostError, EtcdInvalidArgumentError, type EtcdError } from '../errors.js';
 import type { KeyRange } from '../key-range.js';
 import type { KeyValue } from '../key-value.js';
@@ -11,7 +11,7 @@ import { EtcdCompactedError } from '../server-errors.js';
 import type { WatchEvent } from './event.js';
 import type { OpenWatch } from './open-watch.js';
 import type { WatchResponse } from './response.js';
-import { pause, readSnapshot, type Snapshot } from './snapshot.js';
+import { readSnapshot, type Snapshot } from './snapshot.js';
 import type { BufferOptions, StreamOptions } from './watch-options.js';
 import { Watcher } from './watcher.js';
 

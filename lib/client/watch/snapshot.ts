@@ -1,5 +1,5 @@
 /** Reads a range as it is now, as a whole, at one revision: in pages, so that no answer is too large. */
-import type { Clock, Random } from '../clock.js';
+import { pause, type Clock, type Random } from '../clock.js';
 import { EtcdMessageTooLargeError, type EtcdError } from '../errors.js';
 import type { KeyRange } from '../key-range.js';
 import { KeyValue } from '../key-value.js';
@@ -89,18 +89,4 @@ function keyAfter(key: Uint8Array): Uint8Array {
   const next = new Uint8Array(key.byteLength + 1);
   next.set(key);
   return next;
-}
-
-/** Waits, or ends early when the signal aborts: the next read tells. */
-export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = clock.after(delayMs, done);
-    signal.addEventListener('abort', done);
-    if (signal.aborted) done();
-  });
 }

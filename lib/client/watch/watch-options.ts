@@ -82,9 +82,19 @@ export interface WatchOptions extends BufferOptions, StreamOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How keys are called by those who watch, where that is not what the store calls them. */
+export interface WatchKeys {
+  rangeToStore(range: KeyRange): KeyRange;
+  /** @throws {EtcdProtocolError} for a key that nobody here can have asked for. */
+  fromStore(key: Uint8Array): Uint8Array;
+}
+
 /** One watch, resolved. */
 export interface WatchSpec {
+  /** As the store calls the keys. */
   readonly range: KeyRange;
+  /** `undefined` where keys are called as in the store. */
+  readonly keys: WatchKeys | undefined;
   readonly startRevision: number;
   readonly only: 'put' | 'delete' | undefined;
   readonly prevKv: boolean;
@@ -102,9 +112,11 @@ const DEFAULT_MAX_BYTES = 16 * 1024 * 1024;
  *
  * @throws {EtcdInvalidArgumentError} naming the argument and its rule.
  */
-export function resolveWatch(range: KeyRangeLike, options: WatchOptions): WatchSpec {
+export function resolveWatch(range: KeyRangeLike, options: WatchOptions, keys?: WatchKeys): WatchSpec {
+  const own = ownRange(range);
   return {
-    range: ownRange(range),
+    range: keys?.rangeToStore(own) ?? own,
+    keys,
     startRevision: wholeNumber('startRevision', options.startRevision ?? 0, 0),
     only: resolveOnly(options.only),
     prevKv: options.prevKv ?? false,

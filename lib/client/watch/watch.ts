@@ -1,17 +1,15 @@
 /** The Watch service: changes as they happen, over few streams, across every kind of break. */
 import { systemClock, type Clock, type Random } from '../clock.js';
-import { EtcdClosedError } from '../errors.js';
-import { toKeyRange, type KeyRangeLike } from '../key-range.js';
-import { AbortListeners } from '../rpc/abort-listeners.js';
-import { WATCH } from '../rpc/methods.js';
+import type { KeyRange, KeyRangeLike } from '../key-range.js';
 import type { Rpc } from '../rpc/rpc.js';
-import { Follower, FollowRun, type FollowOptions } from './follow.js';
+import type { WatchStatus } from '../watch-status.js';
+import { Follower, type FollowOptions, type FollowRun } from './follow.js';
 import { LiveView, type ViewOptions } from './live-view.js';
 import { OpenWatch } from './open-watch.js';
-import { resolveWatch, type StreamOptions, type WatchOptions } from './watch-options.js';
-import { WatchStream } from './watch-stream.js';
-import type { WatchStatus } from '../watch-status.js';
-import type { WatchCounters, WatchStats } from './watch-stats.js';
+import type { Snapshot } from './snapshot.js';
+import { ownRange, resolveWatch, type WatchKeys, type WatchOptions } from './watch-options.js';
+import type { WatchStats } from './watch-stats.js';
+import { WatchStreams } from './watch-streams.js';
 import { Watcher } from './watcher.js';
 
 /** What the service works with, beside the seam to the wire. */
@@ -43,18 +41,27 @@ const DEFAULTS: WatchParts = {
  */
 export class EtcdWatch {
   private readonly parts: WatchParts;
-  private readonly streams = new Set<WatchStream>();
-  private readonly shared = new Map<boolean, WatchStream>();
-  private readonly counters: WatchCounters = { reconnects: 0, resumes: 0, pauses: 0 };
-  private readonly followed = new Set<FollowRun>();
-  private readonly abortListeners = new AbortListeners();
-  private isClosed = false;
+  private readonly streams: WatchStreams;
+  private readonly keys: WatchKeys | undefined;
 
   constructor(
     private readonly rpc: Rpc,
     parts: Partial<WatchParts> = {},
+    origin?: { readonly streams: WatchStreams; readonly keys: WatchKeys },
   ) {
     this.parts = { ...DEFAULTS, ...parts };
+    this.streams = origin?.streams ?? new WatchStreams({ ...this.parts, rpc });
+    this.keys = origin?.keys;
+  }
+
+  /**
+   * @internal The same service for those who call keys otherwise. Its watches share the streams of this one, count with
+   * them, and end with them.
+   *
+   * @param rpc the seam on which reads are done, which calls keys so too.
+   */
+  through(rpc: Rpc, keys: WatchKeys): EtcdWatch {
+    return new EtcdWatch(rpc, this.parts, { streams: this.streams, keys });
   }
 
   /**
@@ -80,7 +87,8 @@ export class EtcdWatch {
    * for await (const event of watcher) console.log(event.type, event.kv.key, event.revision);
    */
   watch(range: KeyRangeLike, options: WatchOptions = {}): Watcher {
-    return new Watcher(this.start(new OpenWatch(resolveWatch(range, options)), options, options.signal));
+    const watch = new OpenWatch(resolveWatch(range, options, this.keys));
+    return new Watcher(this.streams.start(watch, options, options.signal));
   }
 
   /**
@@ -102,7 +110,7 @@ export class EtcdWatch {
    * }
    */
   follow(range: KeyRangeLike, options: FollowOptions = {}): Follower {
-    return new Follower(this.startFollowing(range, options));
+    return new Follower(this.startFollowing(ownRange(range), options));
   }
 
   /**
@@ -117,7 +125,7 @@ export class EtcdWatch {
    * const isOn = flags.get('flags/new-cart')?.value === 'on';
    */
   view(range: KeyRangeLike, options: ViewOptions = {}): LiveView {
-    const own = toKeyRange(range, 'range');
+    const own = ownRange(range);
     return new LiveView({ ...this.parts, rpc: this.rpc, range: own, run: this.startFollowing(own, options) });
   }
 
@@ -130,92 +138,26 @@ export class EtcdWatch {
    * etcd.watch.requestProgress();
    */
   requestProgress(): void {
-    for (const stream of this.streams) stream.requestProgress();
+    this.streams.requestProgress();
   }
 
-  /** What the watches are doing, in numbers, for metrics and health. */
+  /** What the watches of the client are doing, in numbers, for metrics and health. */
   stats(): WatchStats {
-    const streams = [...this.streams];
-    const watches = streams.flatMap(({ open }) => [...open]);
-    const sum = (count: (watch: OpenWatch) => number): number => watches.reduce((so, watch) => so + count(watch), 0);
-    return {
-      ...this.counters,
-      watches: watches.length,
-      paused: sum(({ state }) => (state.name === 'paused' ? 1 : 0)),
-      streams: streams.filter(({ isOpen }) => isOpen).length,
-      bufferedRevisions: sum(({ queue }) => queue.revisions),
-      bufferedBytes: sum(({ queue }) => queue.bytes),
-      lag: watches.reduce((most, { queue }) => Math.max(most, queue.revisions), 0),
-    };
+    return this.streams.stats();
   }
 
-  /** Ends all watches with `EtcdClosedError`; later ones end at once. The client does this when it is closed. */
+  /** @internal The client closes: all watches end with `EtcdClosedError`, and later ones end at once. */
   close(): void {
-    this.isClosed = true;
-    for (const run of [...this.followed]) run.end(closedError());
-    for (const stream of [...this.streams]) stream.close(closedError());
+    this.streams.close();
   }
 
-  private start(watch: OpenWatch, options: StreamOptions, signal: AbortSignal | undefined): OpenWatch {
-    if (this.isClosed) watch.end(closedError(), false);
-    else if (signal?.aborted === true) watch.abort(signal);
-    else {
-      const stream = this.streamFor(options);
-      watch.start(stream, this.listen(signal, watch));
-      stream.add(watch);
-    }
-    return watch;
-  }
-
-  /** @returns what ends the listening. */
-  private listen(signal: AbortSignal | undefined, ended: { abort(signal: AbortSignal): void }): () => void {
-    if (signal === undefined) return nothing;
-    const onAbort = (): void => ended.abort(signal);
-    this.abortListeners.add(signal, onAbort);
-    return () => this.abortListeners.remove(signal, onAbort);
-  }
-
-  private startFollowing(range: KeyRangeLike, options: FollowOptions): FollowRun {
-    const spec = resolveWatch(range, { ...options, progressNotify: true });
-    const run: FollowRun = new FollowRun({
-      ...this.parts,
-      rpc: this.rpc,
-      range: spec.range,
-      watchFrom: (snapshot) => {
-        const from = { ...spec, startRevision: snapshot.revision + 1 };
-        return this.start(new OpenWatch(from, snapshot), options, undefined);
-      },
-      onEnd: () => {
-        this.followed.delete(run);
-        stopListening();
-      },
-    });
-    this.followed.add(run);
-    const stopListening = this.listen(options.signal, run);
-    if (this.isClosed) run.end(closedError());
-    else if (options.signal?.aborted === true) run.abort(options.signal);
-    return run;
-  }
-
-  private streamFor({ requireLeader = true, ownStream = false }: StreamOptions): WatchStream {
-    const known = ownStream ? undefined : this.shared.get(requireLeader);
-    if (known !== undefined) return known;
-    const { rpc, counters, parts } = this;
-    const onEmpty = (): void => {
-      this.streams.delete(stream);
-      if (this.shared.get(requireLeader) === stream) this.shared.delete(requireLeader);
+  private startFollowing(range: KeyRange, options: FollowOptions): FollowRun {
+    const spec = resolveWatch(range, { ...options, progressNotify: true }, this.keys);
+    const { rpc, parts } = this;
+    const watchFrom = (snapshot: Snapshot): OpenWatch => {
+      const watch = new OpenWatch({ ...spec, startRevision: snapshot.revision + 1 }, snapshot);
+      return this.streams.start(watch, options, undefined);
     };
-    const stream = new WatchStream({ ...parts, rpc, counters, requireLeader, onEmpty });
-    this.streams.add(stream);
-    if (!ownStream) this.shared.set(requireLeader, stream);
-    return stream;
+    return this.streams.follow({ ...parts, rpc, range, watchFrom }, options.signal);
   }
-}
-
-function nothing(): void {
-  // There is nothing to end.
-}
-
-function closedError(): EtcdClosedError {
-  return new EtcdClosedError({ method: WATCH.label });
 }

@@ -23,6 +23,7 @@ describe('connectFailure', () => {
       'write EPROTO 140:error:0A000410:SSL routines:read:sslv3 alert handshake failure:record.c:1:SSL alert number 40',
       'SSL routines: sslv3 alert handshake failure',
     ],
+    ['Protocol error', 'Protocol error (does the endpoint speak HTTP/2?)'],
   ])('cuts the cause out of %j', (error, cause) => {
     expect(connectFailure(wrapped(error))).toBe(cause);
   });
@@ -56,6 +57,7 @@ describe('isConfigurationFault', () => {
     'SSL routines: wrong version number (does the endpoint speak TLS?)',
     'SSL routines: tlsv13 alert certificate required',
     'the endpoint wants TLS: write it as https://',
+    'the endpoint does not speak TLS: write it as http://',
   ])('is true of %j', (reason) => {
     expect(isConfigurationFault(reason)).toBe(true);
   });
@@ -66,6 +68,7 @@ describe('isConfigurationFault', () => {
     'Name resolution failed for target dns:alert manager:1',
     'read ECONNRESET',
     'the connection was lost',
+    'Client network socket disconnected before secure TLS connection was established',
     'no HTTP/2 connection within 2000 ms',
   ])('is false of %j, where waiting may help', (reason) => {
     expect(isConfigurationFault(reason)).toBe(false);
