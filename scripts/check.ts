@@ -2,7 +2,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run as capture } from '../test/support/etcd/run.js';
-import { failuresOf, STATIC_CHECKS, type Check } from './checks.js';
+import { failuresOf, staticFailures, type Check } from './checks.js';
 import { CACHE_FOLDER, ROOT_FOLDER, tool } from './project.js';
 
 const PACK_FOLDER = join(CACHE_FOLDER, 'pack');
@@ -32,7 +32,7 @@ function packageChecks(tarball: string): Check[] {
 }
 
 async function main(): Promise<void> {
-  const failed = [...(await failuresOf(STATIC_CHECKS)), ...(await failuresOf(packageChecks(await pack())))];
+  const failed = [...(await staticFailures()), ...(await failuresOf(packageChecks(await pack())))];
   console.log(failed.length === 0 ? '\nAll checks passed' : `\nChecks that failed: ${failed.join(', ')}`);
   process.exitCode = failed.length === 0 ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 /** Runs all of test/ with jest and counts what became of it; a suite that could not run, or a crash, counts as failed. */
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { run } from './checks.js';
+import { show } from './command.js';
 import { CACHE_FOLDER } from './project.js';
 
 export interface Counts {
@@ -26,7 +26,7 @@ const WORKERS = 2;
 export async function runJest(): Promise<Counts> {
   await mkdir(dirname(REPORT_FILE), { recursive: true });
   await rm(REPORT_FILE, { force: true });
-  const code = await run({
+  const code = await show({
     command: process.execPath,
     args: [
       '--experimental-vm-modules',

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { eventually, startEtcd, type Etcd } from '../test/support/index.js';
 import { startGuarded, waitForExit, type Exit, type GuardedProcess } from '../test/support/guarded-process.js';
-import { run } from './checks.js';
+import { show } from './command.js';
 import { ROOT_FOLDER, tool } from './project.js';
 
 const MAIN_FILE = join(ROOT_FOLDER, 'sample/01-basic/dist/main.js');
@@ -38,7 +38,7 @@ async function requireFree(port: number): Promise<void> {
 }
 
 async function build(project: string): Promise<void> {
-  const code = await run({ command: tool('nest'), args: ['build', project] });
+  const code = await show({ command: tool('nest'), args: ['build', project] });
   if (code !== 0) throw new StartError(`The build of ${project} failed.`);
 }
 

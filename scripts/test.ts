@@ -1,11 +1,10 @@
 /** `npm test`: every check and every test. Goes on after a failure, and ends with one line of counts. */
 import { findEtcd } from '../test/support/index.js';
-import { failuresOf, STATIC_CHECKS } from './checks.js';
+import { STATIC_CHECK_COUNT, staticFailures } from './checks.js';
 import { runJest, type Counts } from './jest-run.js';
 
 /** Got here rather than in the first test that needs one: a download may take longer than a test is given. */
 async function etcdIsThere(): Promise<boolean> {
-  console.log('\n▶ etcd');
   try {
     const { version, etcd } = await findEtcd({ log: (line) => console.log(line) });
     console.log(`✔ etcd ${version} (${etcd})`);
@@ -17,7 +16,7 @@ async function etcdIsThere(): Promise<boolean> {
 }
 
 function report(checksFailed: readonly string[], jest: Counts): void {
-  const checksPassed = STATIC_CHECKS.length + 1 - checksFailed.length;
+  const checksPassed = STATIC_CHECK_COUNT + 1 - checksFailed.length;
   const failed = checksFailed.length + jest.failed;
   console.log(checksFailed.length === 0 ? '' : `\nChecks that failed: ${checksFailed.join(', ')}`);
   const skipped = jest.skipped === 0 ? '' : `, ${jest.skipped} skipped`;
@@ -26,9 +25,8 @@ function report(checksFailed: readonly string[], jest: Counts): void {
 }
 
 async function main(): Promise<void> {
-  const failed = await failuresOf(STATIC_CHECKS);
+  const failed = await staticFailures();
   if (!(await etcdIsThere())) failed.push('etcd');
-  console.log('\n▶ tests');
   report(failed, await runJest());
 }
 

@@ -3,6 +3,7 @@ import { EtcdAuth } from './auth/auth.js';
 import { systemClock } from './clock.js';
 import { EtcdCluster } from './cluster/cluster.js';
 import { EtcdKv } from './kv/kv.js';
+import type { LeaseStats } from './lease/lease-keeper.js';
 import { EtcdLease } from './lease/lease.js';
 import type { Key } from './key-range.js';
 import { EtcdMaintenance } from './maintenance/maintenance.js';
@@ -28,6 +29,7 @@ import type { CallOptions } from './rpc/rpc.js';
 import { waitUntilReady } from './rpc/ready.js';
 import { StatusFeed, type EtcdClientEvent } from './rpc/status-feed.js';
 import { OrderedView, type OrderedOptions } from './views/ordered-view.js';
+import type { WatchStats } from './watch/watch-stats.js';
 import { EtcdWatch } from './watch/watch.js';
 
 /** What a client is made of. Only `endpoints` is needed. */
@@ -52,6 +54,10 @@ export interface EtcdClientStats {
   readonly retries: number;
   /** Times a token was asked for, since the client was made. */
   readonly tokenRefreshes: number;
+  /** What its watches are doing. */
+  readonly watch: WatchStats;
+  /** What the leases that it keeps alive are doing. */
+  readonly lease: LeaseStats;
 }
 
 /** What the whole client is doing. */
@@ -146,7 +152,8 @@ export class EtcdClient {
 
   /** A picture of what the client is doing, for metrics and health. */
   stats(): EtcdClientStats {
-    return { name: this.name, endpoints: this.connections.status(), ...this.calls.counters() };
+    const [watch, lease] = [this.watch.stats(), this.lease.stats()];
+    return { name: this.name, endpoints: this.connections.status(), ...this.calls.counters(), watch, lease };
   }
 
   /**

@@ -91,6 +91,13 @@ export function keyBytes(key: unknown, argument = 'key'): Uint8Array {
   return bytes;
 }
 
+/** The first key that comes after `key`. */
+export function keyAfter(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.byteLength + 1);
+  next.set(key);
+  return next;
+}
+
 /**
  * The first key after every key that starts with `start`: its last byte below 0xff plus one, what follows cut off.
  * When there is no such byte the range goes to the end, written as one zero byte.

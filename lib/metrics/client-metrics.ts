@@ -12,21 +12,54 @@ import {
 type Labels = Readonly<Record<string, string>>;
 
 /** Some clients, and the fixed labels of their metrics. */
-interface Source {
-  readonly clients: () => readonly EtcdClient[];
+interface Source extends ObservedClients {
   readonly fixed: Labels;
+}
+
+/** Clients, and what an app knows of them beside what they know themselves. */
+export interface ObservedClients {
+  readonly clients: () => readonly EtcdClient[];
+  /** How many calls of watch handlers have failed, of a client by name. */
+  readonly handlerFailures: (clientName: string) => number;
+}
+
+interface Figures extends EtcdClientStats {
+  readonly handlerFailures: number;
 }
 
 /** A number of a client. */
 interface Figure {
   readonly name: string;
   readonly help: string;
-  readonly of: (stats: EtcdClientStats) => number;
+  readonly of: (figures: Figures) => number;
 }
 
 /** Numbers that go up and down: a new one is one line. */
 const GAUGES: readonly Figure[] = [
   { name: 'in_flight', help: 'Unary calls and streams that run now.', of: ({ inFlight }) => inFlight },
+  { name: 'watches', help: 'Watches that have not ended.', of: ({ watch }) => watch.watches },
+  {
+    name: 'watches_paused',
+    help: 'Watches that are paused because their reader is behind.',
+    of: ({ watch }) => watch.paused,
+  },
+  { name: 'watch_streams', help: 'Watch streams that are open and answered.', of: ({ watch }) => watch.streams },
+  {
+    name: 'watch_buffered_revisions',
+    help: 'Revisions that were received and wait for their readers.',
+    of: ({ watch }) => watch.bufferedRevisions,
+  },
+  {
+    name: 'watch_lag_revisions',
+    help: 'The most revisions that wait for one reader.',
+    of: ({ watch }) => watch.lag,
+  },
+  { name: 'leases_kept_alive', help: 'Leases that are kept alive.', of: ({ lease }) => lease.keptAlive },
+  {
+    name: 'lease_oldest_renewal_seconds',
+    help: 'Seconds since the renewal was sent that is the oldest one a kept lease still lives on.',
+    of: ({ lease }) => lease.oldestRenewalMs / 1_000,
+  },
 ];
 
 /** Numbers that a client counts up for itself: a new one is one line. */
@@ -37,6 +70,28 @@ const COUNTERS: readonly Figure[] = [
     help: 'Times an authentication token was asked for.',
     of: ({ tokenRefreshes }) => tokenRefreshes,
   },
+  {
+    name: 'watch_reconnects_total',
+    help: 'Watch streams that broke and were opened again.',
+    of: ({ watch }) => watch.reconnects,
+  },
+  {
+    name: 'watch_resumes_total',
+    help: 'Times a watch was set up again from where it stood.',
+    of: ({ watch }) => watch.resumes,
+  },
+  { name: 'watch_pauses_total', help: 'Times a watch was paused.', of: ({ watch }) => watch.pauses },
+  {
+    name: 'watch_handler_failures_total',
+    help: 'Calls of @OnEtcdWatch methods that failed.',
+    of: ({ handlerFailures }) => handlerFailures,
+  },
+  {
+    name: 'lease_renewals_total',
+    help: 'Renewals of leases that were acknowledged.',
+    of: ({ lease }) => lease.renewals,
+  },
+  { name: 'leases_lost_total', help: 'Leases lost against the will of their holder.', of: ({ lease }) => lease.lost },
 ];
 
 /** All states of an endpoint: each has a series, so that one that is over goes to 0 instead of lingering. */
@@ -136,17 +191,19 @@ class CountedFigure {
 
 function eachClient(
   sources: ReadonlySet<Source>,
-  visit: (stats: EtcdClientStats, labels: Labels, client: EtcdClient) => void,
+  visit: (figures: Figures, labels: Labels, client: EtcdClient) => void,
 ): void {
-  for (const { clients, fixed } of sources) {
-    for (const client of clients()) visit(client.stats(), { ...fixed, client: client.name }, client);
+  for (const { clients, handlerFailures, fixed } of sources) {
+    for (const client of clients()) {
+      const { name } = client;
+      visit({ ...client.stats(), handlerFailures: handlerFailures(name) }, { ...fixed, client: name }, client);
+    }
   }
 }
 
 /**
- * Adds metrics of what clients are doing: `etcd_client_in_flight`, `etcd_client_endpoint_state`,
- * `etcd_client_retries_total` and `etcd_client_token_refreshes_total`, read when somebody scrapes. `EtcdMetricsModule`
- * does it for all clients of a Nest app.
+ * Adds metrics of what clients are doing, read when somebody scrapes: their calls, connections, watches and leases, under
+ * names that begin with `etcd_client_`. `EtcdMetricsModule` does it for all clients of a Nest app.
  *
  * Clients of the same name, as in two apps with one registry, are added up.
  *
@@ -159,10 +216,15 @@ function eachClient(
  * const forget = observeEtcdClients(() => [etcd], { registry });
  */
 export function observeEtcdClients(clients: () => readonly EtcdClient[], options: EtcdMetricsOptions = {}): () => void {
+  return observeClients({ clients, handlerFailures: () => 0 }, options);
+}
+
+/** The same, for an app that also has handlers of watches. */
+export function observeClients(observed: ObservedClients, options: EtcdMetricsOptions): () => void {
   const resolved = resolveMetricsOptions(options);
   const metrics = carriedBy('etcd_client_endpoint_state', resolved, () => {
     const filler = new ClientMetrics(resolved);
     return { filler, carrier: filler.endpointState };
   });
-  return metrics.add({ clients, fixed: resolved.labels });
+  return metrics.add({ ...observed, fixed: resolved.labels });
 }

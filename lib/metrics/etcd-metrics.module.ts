@@ -11,7 +11,8 @@ import {
 import { EtcdClientRegistry } from '../nest/etcd-client-registry.js';
 import { EtcdCoreModule } from '../nest/etcd-core.module.js';
 import { ETCD_METRICS_INTERCEPTOR } from '../nest/etcd.tokens.js';
-import { observeEtcdClients } from './client-metrics.js';
+import { EtcdWatchHandlers } from '../nest/watch/watch-handlers.js';
+import { observeClients } from './client-metrics.js';
 import { etcdMetricsInterceptor } from './metrics-interceptor.js';
 import { METRICS_REGISTRY, metricsControllerAt } from './metrics.controller.js';
 import { resolveMetricsOptions, type EtcdMetricsOptions } from './metrics-options.js';
@@ -34,9 +35,14 @@ class EtcdMetricsHost implements OnApplicationShutdown {
   private readonly forget: () => void;
 
   /** @throws {EtcdModuleError} when there is another one: each client could count for one of them only. */
-  constructor(@Inject(OPTIONS) options: EtcdMetricsOptions, @Inject(EtcdClientRegistry) clients: EtcdClientRegistry) {
+  constructor(
+    @Inject(OPTIONS) options: EtcdMetricsOptions,
+    @Inject(EtcdClientRegistry) clients: EtcdClientRegistry,
+    @Inject(EtcdWatchHandlers) handlers: EtcdWatchHandlers,
+  ) {
     clients.claim('EtcdMetricsModule');
-    this.forget = observeEtcdClients(() => clients.all(), options);
+    const handlerFailures = (name: string): number => handlers.failuresOf(name);
+    this.forget = observeClients({ clients: () => clients.all(), handlerFailures }, options);
   }
 
   onApplicationShutdown(): void {

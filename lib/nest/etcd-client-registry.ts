@@ -2,32 +2,39 @@
 import { Injectable } from '@nestjs/common';
 import type { EtcdClient } from '../client/index.js';
 import { EtcdModuleError } from './errors.js';
+import type { Lifecycle } from './etcd-module-options.js';
 import { DEFAULT_CLIENT } from './etcd.tokens.js';
+
+/** A client, and how it lives in the app. */
+interface Registered {
+  readonly client: EtcdClient;
+  readonly lifecycle: Lifecycle;
+}
 
 /** The clients of one application. */
 @Injectable()
 export class EtcdClientRegistry {
-  private readonly clients = new Map<string, EtcdClient>();
+  private readonly clients = new Map<string, Registered>();
   private readonly wings = new Set<string>();
 
   /** @throws {EtcdModuleError} when there is a client of that name already. */
-  add(name: string, client: EtcdClient): void {
+  add(name: string, client: EtcdClient, lifecycle: Lifecycle): void {
     if (this.clients.has(name)) throw new EtcdModuleError(duplicateText(name));
-    this.clients.set(name, client);
+    this.clients.set(name, { client, lifecycle });
   }
 
   /** @throws {EtcdModuleError} when there is none of that name. */
-  get(name = DEFAULT_CLIENT): EtcdClient {
-    const client = this.clients.get(name);
-    if (client !== undefined) return client;
-    const known = [...this.clients.keys()].sort().map((other) => `"${other}"`);
-    throw new EtcdModuleError(
-      `there is no etcd client "${name}" in this app (there is: ${known.join(', ') || 'none'}); import EtcdModule with that name`,
-    );
+  get(name?: string): EtcdClient {
+    return this.find(name).client;
+  }
+
+  /** @throws {EtcdModuleError} when there is none of that name. */
+  lifecycleOf(name?: string): Lifecycle {
+    return this.find(name).lifecycle;
   }
 
   all(): readonly EtcdClient[] {
-    return [...this.clients.values()];
+    return [...this.clients.values()].map(({ client }) => client);
   }
 
   /**
@@ -40,6 +47,15 @@ export class EtcdClientRegistry {
       throw new EtcdModuleError(`${moduleName} is registered twice; register it once, in the root module`);
     }
     this.wings.add(moduleName);
+  }
+
+  private find(name = DEFAULT_CLIENT): Registered {
+    const registered = this.clients.get(name);
+    if (registered !== undefined) return registered;
+    const known = [...this.clients.keys()].sort().map((other) => `"${other}"`);
+    throw new EtcdModuleError(
+      `there is no etcd client "${name}" in this app (there is: ${known.join(', ') || 'none'}); import EtcdModule with that name`,
+    );
   }
 }
 

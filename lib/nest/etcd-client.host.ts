@@ -4,6 +4,7 @@ import type { EtcdClient } from '../client/index.js';
 import { requireEtcd } from './eager-start.js';
 import type { EtcdClientRegistry } from './etcd-client-registry.js';
 import type { Lifecycle } from './etcd-module-options.js';
+import { isSettledWithin } from './settled-within.js';
 
 /** What the host of a client needs. */
 export interface HostParts {
@@ -19,7 +20,7 @@ export interface HostParts {
  *
  * - `onModuleInit`: with `connect: 'eager'`, waits for etcd; modules that depend on this one start after it.
  * - `beforeApplicationShutdown`: the place for what peers have to see at once, while HTTP still drains: handlers of
- *   watches, elections, registrations. It belongs to those who start such work.
+ *   watches, elections, registrations. It belongs to those who start such work, such as `EtcdWatchHandlers`.
  * - `onApplicationShutdown`: closes the client, since only then have open HTTP requests, which may still use it, ended.
  *
  * It is injected with the client rather than looking it up, and both hooks may be called again: Nest may run its
@@ -29,7 +30,7 @@ export class EtcdClientHost implements OnModuleInit, OnApplicationShutdown {
   private closing: Promise<void> | undefined;
 
   constructor(private readonly parts: HostParts) {
-    parts.registry.add(parts.name, parts.client);
+    parts.registry.add(parts.name, parts.client, parts.lifecycle);
   }
 
   async onModuleInit(): Promise<void> {
@@ -58,17 +59,5 @@ export class EtcdClientHost implements OnModuleInit, OnApplicationShutdown {
     } catch (error) {
       logger.error('closing failed', error);
     }
-  }
-}
-
-async function isSettledWithin(work: Promise<void>, timeoutMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), timeoutMs);
-  });
-  try {
-    return await Promise.race([work.then(() => true), timeout]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -20,7 +20,8 @@ export interface EtcdLifecycleOptions {
    */
   readonly startTimeoutMs?: number | undefined;
   /**
-   * Milliseconds that the shutdown of the app waits for the client to close; after them it goes on without.
+   * Milliseconds that the shutdown of the app waits for running handlers of `@OnEtcdWatch`, and then again for the client
+   * to close; after them it goes on without.
    *
    * @default 5_000
    * @remarks an integer from 1 to 2_147_483_647.

@@ -33,6 +33,15 @@ export {
   type EtcdInjector,
 } from './inject-etcd.decorator.js';
 
+// Watches
+export {
+  OnEtcdWatch,
+  type EtcdWatchDecorator,
+  type OnEtcdFollowOptions,
+  type OnEtcdWatchOptions,
+} from './watch/on-etcd-watch.decorator.js';
+export { fromEtcdWatch } from './watch/from-etcd-watch.js';
+
 // HTTP
 export { EtcdExceptionFilter } from './etcd-exception.filter.js';
 export type { EtcdErrorBody } from './http-status.js';

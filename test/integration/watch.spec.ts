@@ -277,8 +277,7 @@ describe('A watch whose connection breaks (W1)', () => {
     const proxy = await proxyTo(etcd);
     const { watch } = connect(etcd, { endpoints: proxy.endpoint });
 
-    proxy.resetAfter('s2c', 40_000);
-    void resetAgain(proxy, [60_000, 50_000]);
+    void resetEach(proxy, [40_000, 30_000, 20_000]);
     const events = await take(watch.watch(prefix('deep/'), { startRevision: header.revision }), 3_001);
 
     expect(events.map(shown)).toEqual(await truth(etcd, 'deep/', header.revision));
@@ -509,8 +508,8 @@ async function onEach(watcher: Watcher, onEvent: (event: WatchEvent) => void): P
   }
 }
 
-/** Cuts each connection that follows after so many bytes. */
-async function resetAgain(proxy: TcpProxy, bytesOfEach: readonly number[]): Promise<void> {
+/** Cuts one connection after the other after so many bytes. */
+async function resetEach(proxy: TcpProxy, bytesOfEach: readonly number[]): Promise<void> {
   for (const bytes of bytesOfEach) {
     await proxy.nextConnection();
     proxy.resetAfter('s2c', bytes);

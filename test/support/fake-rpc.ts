@@ -106,6 +106,8 @@ export class FakeStream<Req, Res> implements Duplex<Req, Res>, AsyncIterator<Res
   isClosed = false;
   endpoint: string | undefined = 'http://fake:2379';
 
+  /** What the client said when it closed the stream because answers did not come. */
+  silence: string | undefined;
   /** What the client reported of refusals on this stream, in the server's words. */
   readonly refusals: string[] = [];
   /** Whether a report of a refusal is answered with "another stream may do better". */
@@ -142,9 +144,10 @@ export class FakeStream<Req, Res> implements Duplex<Req, Res>, AsyncIterator<Res
     this.isHalfClosed = true;
   }
 
-  close(): void {
+  close(silence?: string): void {
     if (this.ended !== undefined) return;
     this.isClosed = true;
+    this.silence = silence;
     this.finish({ error: undefined });
   }
 

@@ -50,6 +50,8 @@ export class Acquisition<Reason extends string, E extends EtcdError & { readonly
   private readonly startedAt: number;
   private readonly waitMs: number;
   private readonly scope: WaitScope;
+  private blockedBy: () => string | undefined = () => undefined;
+  private isExpiring = false;
 
   constructor(
     private readonly tools: Tools,
@@ -66,8 +68,10 @@ export class Acquisition<Reason extends string, E extends EtcdError & { readonly
   async run(): Promise<Holding<Reason, E>> {
     try {
       this.scope.check();
-      const session = await chosenSession(this.tools, this.options, this.scope.signal);
-      return await this.runOn(session);
+      return await this.runOn(await chosenSession(this.tools, this.options, this.scope.signal));
+    } catch (error) {
+      this.scope.check(); // calls that were ended for a reason of ours say only that they were aborted
+      throw error;
     } finally {
       this.scope.close();
     }
@@ -90,7 +94,7 @@ export class Acquisition<Reason extends string, E extends EtcdError & { readonly
   private async takeTurn(session: Session, key: string): Promise<() => void> {
     this.scope.check();
     if (!this.wanted.rule.isOnePerSession) return () => undefined;
-    if (session.turns.isTaken(key)) this.expire(() => undefined);
+    if (session.turns.isTaken(key)) this.expire();
     this.scope.check();
     return session.turns.take(key, this.scope.signal);
   }
@@ -102,10 +106,11 @@ export class Acquisition<Reason extends string, E extends EtcdError & { readonly
     const toLost = (reason: 'lease-lost' | 'key-gone', cause?: unknown): E => errors.lost(key, reason, cause);
     const place = new QueuePlace({ tools, rule, session, value, key, toLost });
     tenure.hold(place);
+    this.blockedBy = () => place.blockedBy;
     const entered = await place.enter(scope, this.startedAt + Math.max(this.waitMs, tools.callTimeoutMs));
     let { revision } = entered;
     if (!entered.isFirst) {
-      this.expire(() => place.blockedBy);
+      this.expire();
       revision = await place.waitForTurn(entered, scope);
     }
     scope.check();
@@ -115,9 +120,11 @@ export class Acquisition<Reason extends string, E extends EtcdError & { readonly
   }
 
   /** From here on there is somebody to wait for, and the time for that counts. */
-  private expire(blockedBy: () => string | undefined): void {
+  private expire(): void {
+    if (this.isExpiring) return;
+    this.isExpiring = true;
     const left = this.startedAt + this.waitMs - this.tools.clock.now();
-    const toError = (): EtcdError => this.wanted.errors.timeout(this.waitMs, blockedBy());
+    const toError = (): EtcdError => this.wanted.errors.timeout(this.waitMs, this.blockedBy());
     if (left <= 0) this.scope.end(toError());
     else this.scope.expireAfter(left, toError);
   }

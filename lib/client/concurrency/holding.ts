@@ -89,6 +89,11 @@ export class Holding<Reason extends string, E extends EtcdError & { readonly rea
     return this.parts.tenure.giveBack();
   }
 
+  /** Aborts the signal although it is still held: whoever holds it shall come to an end. */
+  stop(reason: EtcdError): void {
+    this.controller.abort(reason);
+  }
+
   private watchKey(): void {
     const { tools, own } = this.parts;
     untilKeyGone(tools, own, this.scope.signal).then(

@@ -9,6 +9,7 @@ import { nextEvent } from './key-events.js';
 import { guardAgainstLateKey } from './late-key.js';
 import { mayBeApplied, persist } from './patience.js';
 import type { Obstacle, QueueRule } from './queue-rule.js';
+import { readTogether } from './read-together.js';
 import type { Session } from './session.js';
 import type { Tools } from './tools.js';
 import type { WaitScope } from './wait-scope.js';
@@ -89,15 +90,16 @@ export class QueuePlace {
    */
   async waitForTurn({ createRevision }: Entered, scope: WaitScope): Promise<number> {
     const { tools, rule } = this.parts;
-    const look = tools.kv.txn().then(get(this.key, { keysOnly: true }), rule.ahead(createRevision));
+    const { signal } = scope;
+    const reads = [get(this.key, { keysOnly: true }), rule.ahead(createRevision)] as const;
     for (;;) {
-      const answer = await persist(tools, scope.signal, () => look.commit({ signal: scope.signal }));
-      const [own, ahead] = answer.responses;
-      if (own.kvs[0]?.createRevision !== createRevision) throw this.parts.toLost('key-gone');
-      const obstacle = rule.obstacle(ahead.kvs);
-      if (obstacle === undefined) return answer.header.revision;
+      const { header, found } = await persist(tools, signal, () => readTogether(tools.kv, reads, { signal }));
+      const [own, ahead] = found;
+      if (own[0]?.createRevision !== createRevision) throw this.parts.toLost('key-gone');
+      const obstacle = rule.obstacle(ahead);
+      if (obstacle === undefined) return header.revision;
       this.blockedBy = obstacle.keys[0]?.key;
-      await this.waitFor(obstacle, answer.header.revision + 1, scope.signal);
+      await this.waitFor(obstacle, header.revision + 1, signal);
     }
   }
 

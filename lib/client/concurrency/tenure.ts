@@ -1,5 +1,5 @@
 /** What a place in a queue rests on: a session, its own or a shared one, and the turn to use its key; and how all that is given back. */
-import { EtcdDeadlineExceededError, EtcdInvalidArgumentError, type EtcdError } from '../errors.js';
+import { EtcdInvalidArgumentError } from '../errors.js';
 import { backoffMs } from '../rpc/backoff.js';
 import { isPassing, pause } from './patience.js';
 import type { QueuePlace } from './place.js';
@@ -48,8 +48,10 @@ export function chosenSession(tools: Tools, { session, ttlSeconds }: SessionChoi
 /** A session and, once there is one, a place in a queue on it. */
 export class Tenure {
   private place: QueuePlace | undefined;
-  private done: Promise<void> | undefined;
-  private lastError: EtcdError | undefined;
+  private attempt: Promise<void> | undefined;
+  private failures = 0;
+  private isTryingAgain = false;
+  private goneAt = Infinity;
 
   constructor(
     private readonly tools: Tools,
@@ -64,29 +66,27 @@ export class Tenure {
   }
 
   /**
-   * Gives everything back: resolves when the key is gone. Idempotent. Goes on trying in the background when it fails, as
-   * long as the key has not gone with its lease; may be waited for again.
+   * Gives everything back: resolves when the key is gone. Idempotent. After a failure that may pass it goes on trying in
+   * the background, until the key has gone with its lease; may be called again all the same.
    *
-   * @throws {EtcdError} when it took longer than a call may take.
+   * @throws {EtcdError} when this try failed.
    */
   giveBack(): Promise<void> {
-    this.done ??= this.keepTrying().finally(this.endTurn);
-    return this.within(this.tools.callTimeoutMs, this.done);
+    this.attempt ??= this.tryToGiveBack();
+    return this.attempt;
   }
 
-  private async keepTrying(): Promise<void> {
-    const { clock, random, closing } = this.tools;
-    const until = clock.now() + this.session.ttlSeconds * 1_000;
-    for (let tries = 1; ; tries++) {
-      try {
-        await this.giveBackOnce();
-        return;
-      } catch (error) {
-        this.lastError = error as EtcdError;
-        if (!isPassing(error)) throw error;
-      }
-      if (this.isOwn ? clock.now() >= until : !this.session.isAlive) return; // it has gone with its lease
-      await pause(clock, backoffMs(tries, PAUSES, random), closing, 'background');
+  private async tryToGiveBack(): Promise<void> {
+    this.goneAt = Math.min(this.goneAt, this.tools.clock.now() + this.session.ttlSeconds * 1_000);
+    try {
+      await this.giveBackOnce();
+      this.endTurn();
+    } catch (error) {
+      this.attempt = undefined;
+      this.failures += 1;
+      if (isPassing(error) && !this.isGoneAnyway()) void this.tryAgainLater();
+      else this.endTurn();
+      throw error;
     }
   }
 
@@ -96,14 +96,20 @@ export class Tenure {
     else if (this.session.isAlive) await this.place?.leave();
   }
 
-  private within(limitMs: number, done: Promise<void>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.tools.clock.after(limitMs, () => reject(this.lastError ?? this.timeoutError(limitMs)));
-      void done.then(resolve, reject).finally(cancel);
-    });
+  private isGoneAnyway(): boolean {
+    return this.isOwn ? this.tools.clock.now() >= this.goneAt : !this.session.isAlive;
   }
 
-  private timeoutError(limitMs: number): EtcdError {
-    return new EtcdDeadlineExceededError(limitMs, 'waiting for the key to be deleted; it goes with its lease at the latest');
+  private async tryAgainLater(): Promise<void> {
+    if (this.isTryingAgain) return;
+    this.isTryingAgain = true;
+    const { clock, random, closing } = this.tools;
+    try {
+      await pause(clock, backoffMs(this.failures, PAUSES, random), closing, 'background');
+      this.isTryingAgain = false;
+      await this.giveBack();
+    } catch {
+      return; // the client has closed, or the next try is on its way
+    }
   }
 }

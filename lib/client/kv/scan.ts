@@ -1,7 +1,7 @@
 /** Reads any number of keys at one revision, in pieces: pages everywhere, a stream where the server has one. */
 import { EtcdError, EtcdMessageTooLargeError, EtcdUnsupportedError } from '../errors.js';
 import type { Clock } from '../clock.js';
-import type { KeyRange } from '../key-range.js';
+import { keyAfter, type KeyRange } from '../key-range.js';
 import { type KeyValue } from '../key-value.js';
 import { RANGE, RANGE_STREAM } from '../rpc/methods.js';
 import type * as wire from '../rpc/generated/messages.js';
@@ -200,13 +200,6 @@ class ScanRun {
 function canStream(query: wire.RangeRequest): boolean {
   const { minModRevision, maxModRevision, minCreateRevision, maxCreateRevision } = query;
   return [minModRevision, maxModRevision, minCreateRevision, maxCreateRevision].every((bound) => !bound);
-}
-
-/** The first key that comes after `key`. */
-function keyAfter(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.byteLength + 1);
-  next.set(key);
-  return next;
 }
 
 function nextLimit(kvs: readonly wire.KeyValue[], limit: number, pageSize: number): number {

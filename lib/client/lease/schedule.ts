@@ -2,7 +2,10 @@
 import type { Clock } from '../clock.js';
 import { TimeQueue } from './time-queue.js';
 
-/** Holds any number of items, also with times further away than a timer can wait. */
+/**
+ * Holds any number of items, also with times further away than a timer can wait. While it holds one it keeps the process
+ * alive: leases that are kept are work to be done.
+ */
 export class Schedule<T> {
   private readonly queue = new TimeQueue<T>();
   private timer: { readonly at: number; readonly cancel: () => void } | undefined;

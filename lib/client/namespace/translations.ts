@@ -19,8 +19,8 @@ import type { Keyspace } from './keyspace.js';
 
 /** Puts the prefix in front of the keys of a request, and takes it off those of an answer. Changes neither. */
 export interface Translation<Req, Res> {
-  request(space: Keyspace, request: Req): Req;
-  answer(space: Keyspace, answer: Res): Res;
+  readonly request: (space: Keyspace, request: Req) => Req;
+  readonly answer: (space: Keyspace, answer: Res) => Res;
 }
 
 /** RPCs that name no key: they go through as they are. */

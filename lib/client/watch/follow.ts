@@ -1,5 +1,6 @@
 /** A range, followed: a snapshot, then every change, and a new snapshot where the history between is gone. */
 import { pause, type Clock, type Random } from '../clock.js';
+import { EndingLoop } from '../ending-loop.js';
 import { EtcdAbortedError, EtcdHistoryLostError, EtcdInvalidArgumentError, type EtcdError } from '../errors.js';
 import type { KeyRange } from '../key-range.js';
 import type { KeyValue } from '../key-value.js';
@@ -112,28 +113,7 @@ export class Follower implements AsyncIterable<FollowChange, void, undefined>, A
     if (this.isRead)
       throw new EtcdInvalidArgumentError('follower', 'can be read by one loop only; follow once for each');
     this.isRead = true;
-    return new FollowLoop(source, () => this.run.end(undefined));
-  }
-}
-
-/** A loop that ends when it is left, also while it waits. */
-class FollowLoop<T> implements AsyncIterableIterator<T, void, undefined> {
-  constructor(
-    private readonly source: AsyncGenerator<T, void, undefined>,
-    private readonly end: () => void,
-  ) {}
-
-  next(): Promise<IteratorResult<T, void>> {
-    return this.source.next();
-  }
-
-  return(): Promise<IteratorResult<T, void>> {
-    this.end();
-    return this.source.return();
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
+    return new EndingLoop(source, () => this.run.end(undefined));
   }
 }
 
@@ -151,11 +131,6 @@ export class FollowRun {
   private ended: { readonly error: EtcdError | undefined } | undefined;
 
   constructor(private readonly parts: FollowParts) {}
-
-  /** How far changes were received; 0 while there is no watch. */
-  get receivedRevision(): number {
-    return (this.watch?.resume.nextRevision ?? 1) - 1;
-  }
 
   /** Asks the server how far the range has come. */
   requestProgress(): void {
@@ -217,7 +192,7 @@ export class FollowRun {
 }
 
 /** @throws {EtcdError} the error itself, when reading anew does not mend it. */
-function resetReason(error: EtcdError): ResetReason {
+export function resetReason(error: EtcdError): ResetReason {
   if (error instanceof EtcdCompactedError) return 'compacted';
   if (error instanceof EtcdHistoryLostError) return 'history-lost';
   throw error;

@@ -1,7 +1,7 @@
 /** Reads a range as it is now, as a whole, at one revision: in pages, so that no answer is too large. */
 import { pause, type Clock, type Random } from '../clock.js';
-import { EtcdMessageTooLargeError, type EtcdError } from '../errors.js';
-import type { KeyRange } from '../key-range.js';
+import { EtcdError, EtcdMessageTooLargeError } from '../errors.js';
+import { keyAfter, type KeyRange } from '../key-range.js';
 import { KeyValue } from '../key-value.js';
 import { backoffMs, type BackoffLimits } from '../rpc/backoff.js';
 import type * as wire from '../rpc/generated/messages.js';
@@ -43,14 +43,18 @@ export async function readSnapshot(parts: SnapshotParts, range: KeyRange, signal
     try {
       return await readOnce(parts.rpc, range, signal);
     } catch (error) {
-      if (!isWorthAnotherTry(error as EtcdError)) throw error;
+      if (!isWorthAnotherTry(error)) throw error;
     }
     await pause(parts.clock, backoffMs(attempt, PAUSES, parts.random), signal);
   }
 }
 
-/** Its revision may be compacted between two pages: then a newer one will do. */
-function isWorthAnotherTry(error: EtcdError): boolean {
+/**
+ * Whether a read that may be done anew is to be done anew after this. Its revision may be compacted between two pages: then
+ * a newer one will do.
+ */
+export function isWorthAnotherTry(error: unknown): boolean {
+  if (!(error instanceof EtcdError)) return false;
   return error instanceof EtcdCompactedError || !(isFinal(error) || error instanceof EtcdMessageTooLargeError);
 }
 
@@ -82,11 +86,4 @@ async function readPage(rpc: Rpc, request: wire.RangeRequest, signal: AbortSigna
 function fittingLimit(kvs: readonly wire.KeyValue[]): number {
   const bytes = kvs.reduce((sum, { key, value }) => sum + key.byteLength + value.byteLength, 0);
   return Math.max(1, Math.min(MAX_PAGE_KEYS, Math.floor((PAGE_BYTES * kvs.length) / Math.max(bytes, 1))));
-}
-
-/** The first key that comes after `key`. */
-function keyAfter(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.byteLength + 1);
-  next.set(key);
-  return next;
 }

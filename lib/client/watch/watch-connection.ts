@@ -109,8 +109,6 @@ export class WatchConnection {
    * @param silence given when the member did not answer.
    */
   close(silence: string | undefined): void {
-    this.toCreate.length = 0;
-    this.pending.length = 0;
     this.isClosed = true;
     this.duplex.close(silence);
   }

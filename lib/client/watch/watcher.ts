@@ -137,7 +137,7 @@ class Reader<T> implements AsyncIterableIterator<T, void, undefined> {
     for (;;) {
       const first = this.waiting[0];
       if (first === undefined) return;
-      const value = this.isDone ? undefined : this.take();
+      const value = this.take();
       if (value !== undefined) first.resolve({ done: false, value });
       else if (!this.finish(first)) return;
       this.waiting.shift();

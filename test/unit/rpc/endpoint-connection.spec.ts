@@ -278,6 +278,8 @@ describe('an endpoint', () => {
     heard[0]!.onReady();
     heard[0]!.onDown('gone', false);
     await clock.advance(100);
+    heard[0]!.onReady();
+    expect(connection.state.name).toBe('connecting');
     heard[1]!.onReady();
     expect(connection.state.name).toBe('ready');
 

@@ -248,6 +248,23 @@ describe('C3: a member that falls silent', () => {
     expect(rig.arrivedAt()).toEqual([A]);
   });
 
+  it('is named in the error of a read that found no better one', async () => {
+    rig = await new Rig({ endpoints: [A, B] }).connected();
+    rig.member(A).freeze();
+    rig.member(B).on(RANGE, (call) => {
+      if (isProbe(call)) call.answer({});
+    });
+
+    const read = rig.read({ timeoutMs: 3_000 });
+    await rig.clock.advance(3_000);
+
+    expect(rig.arrivedAt()).toEqual([A, B]);
+    expect(read.error.message).toContain(
+      'waiting for the answer of http://b:1; the last attempt failed with: the endpoint does not serve: no answer for 1700 ms',
+    );
+    expect(read.error.cause).toMatchObject({ code: 'ETCD_UNAVAILABLE', endpoint: A });
+  });
+
   it('keeps a read that is pinned to it', async () => {
     rig = await new Rig().connected();
     rig.member(A).freeze();

@@ -20,6 +20,8 @@ export interface RigOptions extends Partial<Omit<EtcdConnectionOptions, 'endpoin
   readonly endpoints?: readonly string[];
   readonly interceptors?: readonly EtcdInterceptor[];
   readonly random?: () => number;
+  /** Told of each change of an endpoint's state, as it happens. */
+  readonly onState?: (state: string) => void;
 }
 
 /** A client without its services. Every member accepts, and answers reads and writes, unless a test says otherwise. */
@@ -32,7 +34,7 @@ export class Rig {
   /** Every change of an endpoint's state, as `endpoint state`. */
   readonly states: string[] = [];
 
-  constructor({ endpoints = [A, B, C], interceptors = [], random = () => 0.5, ...rest }: RigOptions = {}) {
+  constructor({ endpoints = [A, B, C], interceptors = [], random = () => 0.5, onState, ...rest }: RigOptions = {}) {
     const options = resolveOptions({ endpoints, ...rest });
     for (const endpoint of endpoints) this.cluster.member(endpoint);
     this.cluster.on(RANGE, (call) => call.answer({})).on(PUT, (call) => call.answer({}));
@@ -43,7 +45,10 @@ export class Rig {
       probe: linearizableProbe(this.headers),
       connectTimeoutMs: options.connectTimeoutMs,
       maxReconnectDelayMs: options.maxReconnectDelayMs,
-      onChange: (endpoint, { name }) => this.states.push(`${endpoint} ${name}`),
+      onChange: (endpoint, { name }) => {
+        this.states.push(`${endpoint} ${name}`);
+        onState?.(name);
+      },
     });
     const { clock, headers } = this;
     this.calls = new Calls({ options, interceptors, endpoints: this.endpoints, headers, clock, random });

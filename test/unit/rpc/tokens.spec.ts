@@ -120,6 +120,8 @@ describe('C5: a client with a password', () => {
 
     expect(write.state).toBe('answered');
     expect(rig.arrived().filter(({ path }) => path === PUT.path)).toHaveLength(2);
+    const secondLogin = rig.cluster.calls.filter(({ path }) => path === AUTHENTICATE.path)[1]!;
+    expect(secondLogin.headers['token']).toBeUndefined();
   });
 
   it.each([

@@ -163,6 +163,19 @@ describe('Following a range (W5)', () => {
     expect(loop.isDone).toBe(false);
   });
 
+  it('is read anew without much of a pause when changes had come in between', async () => {
+    const etcd = new FakeEtcd({ random: () => 1 });
+    etcd.rpc.answerAlways(RANGE, page(20, ['c/a']));
+    const loop = collect(etcd.watch.follow(prefix('c/')));
+    for (let round = 0; round < 5; round++) {
+      await settle();
+      await etcd.answer(created(1, 30), sent(1, [put('c/a', 21)]), canceled(1, { compactRevision: 25 }));
+      await etcd.clock.advance(50);
+    }
+
+    expect(loop.items.filter(({ type }) => type === 'reset')).toHaveLength(6);
+  });
+
   it('gives whole revisions and progress by `batches()`', async () => {
     const etcd = new FakeEtcd();
     etcd.rpc.answer(RANGE, page(20, []));
@@ -207,6 +220,19 @@ describe('The end of following', () => {
 
     expect(await waiting).toEqual({ done: true, value: undefined });
     expect([etcd.watch.stats().watches, etcd.stream.isClosed, etcd.clock.pending()]).toEqual([0, true, []]);
+  });
+
+  it('comes with `close()` after the snapshot, before any watch', async () => {
+    const etcd = new FakeEtcd();
+    etcd.rpc.answer(RANGE, page(20, ['c/a']));
+    const follower = etcd.watch.follow(prefix('c/'));
+    const loop = follower[Symbol.asyncIterator]();
+    await loop.next();
+
+    await follower.close();
+
+    expect(await loop.next()).toEqual({ done: true, value: undefined });
+    expect([etcd.streams.length, etcd.watch.stats().watches]).toEqual([0, 0]);
   });
 
   it('comes with `close()`, also while it waits to try again', async () => {

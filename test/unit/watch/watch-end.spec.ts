@@ -1,6 +1,7 @@
 /** W2: the end of a watch has a reason, and is its own. */
 import { describe, expect, it } from '@jest/globals';
 import {
+  EtcdClosedError,
   type EtcdError,
   EtcdMessageTooLargeError,
   EtcdProtocolError,
@@ -166,6 +167,34 @@ describe('Tokens (C5)', () => {
 
     expect(late.state).toBe('active');
     expect(revisionsOf(loop.items)).toEqual([11]);
+    expect(etcd.statuses.map(({ type }) => type)).toEqual(['watch-reconnecting', 'watch-resumed']);
+  });
+
+  it('that are refused for the first watch do not strand those whose turn had not come', async () => {
+    const etcd = new FakeEtcd();
+    const watchers = ['a', 'b', 'c'].map((key) => etcd.watch.watch(key));
+    await etcd.answer(refused(BAD_TOKEN));
+    await etcd.clock.advance(2_000);
+
+    await etcd.answer(created(1, 10));
+    await etcd.answer(created(2, 10), created(3, 10));
+
+    expect(watchers.map(({ state }) => state)).toEqual(['active', 'active', 'active']);
+  });
+
+  it('that are refused leave what still comes on that stream to the next one', async () => {
+    const etcd = new FakeEtcd();
+    const loop = collect(etcd.watch.watch('a'));
+    etcd.watch.watch('b');
+    await etcd.answer(created(1, 10));
+    await etcd.answer(refused(BAD_TOKEN), sent(1, [put('a', 11)]));
+    expect(loop.items).toEqual([]);
+
+    await etcd.clock.advance(2_000);
+    expect(etcd.creates()[0]).toMatchObject({ startRevision: 11 });
+    await etcd.answer(created(1, 11), created(2, 11), sent(1, [put('a', 11)]));
+
+    expect(revisionsOf(loop.items)).toEqual([11]);
   });
 
   it('that are refused again and again end the watch with the typed error', async () => {
@@ -227,6 +256,19 @@ describe('A stream that ends', () => {
 
     expect(loops.map(endOf)).toEqual([error.code, error.code]);
     expect(etcd.clock.pending()).toEqual([]);
+  });
+
+  it('with the client drops what was not read, and says so (C8)', async () => {
+    const etcd = new FakeEtcd();
+    const watcher = etcd.watch.watch('a');
+    await etcd.answer(created(1, 10), sent(1, [put('a', 11)]));
+    etcd.stream.fail(new EtcdClosedError());
+    await settle();
+
+    const loop = collect(watcher);
+    await settle();
+
+    expect([loop.items, endOf(loop)]).toEqual([[], 'ETCD_CLOSED']);
   });
 
   it('for an answer above the limit ends the watches that wanted no fragments, and no other', async () => {

@@ -113,6 +113,8 @@ describe('A requested notice to all watches (W3)', () => {
     const watcher = etcd.watch.watch('a');
     await etcd.answer(created(1, 10), piece(1, [put('a', 11)]));
     etcd.watch.requestProgress();
+    await etcd.answer();
+    expect(etcd.progressRequests()).toBe(1);
     await etcd.answer(progress(ALL, 50));
 
     expect(watcher.nextRevision).toBe(11);

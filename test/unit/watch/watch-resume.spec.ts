@@ -197,6 +197,16 @@ describe('Fragments (W3)', () => {
     ]);
   });
 
+  it('of one revision each go on as soon as the next revision begins', async () => {
+    const etcd = new FakeEtcd();
+    const { items } = collect(etcd.watch.watch(prefix('a')).responses());
+    await etcd.answer(created(1, 10));
+
+    await etcd.answer(piece(1, [put('a', 11)]), piece(1, [put('b', 11)]), piece(1, [put('c', 12)]));
+
+    expect(items.map(({ events }) => revisionsOf(events))).toEqual([[11, 11]]);
+  });
+
   it('that are half there when the stream breaks are asked for again', async () => {
     const etcd = new FakeEtcd();
     const { items } = collect(etcd.watch.watch(prefix('a')).responses());
@@ -298,7 +308,7 @@ describe('Opening the stream again', () => {
     await etcd.clock.advance(12_000);
 
     expect(etcd.streams).toHaveLength(2);
-    expect(etcd.streams[0]?.isClosed).toBe(true);
+    expect(etcd.streams[0]).toMatchObject({ isClosed: true, silence: 'no answer to a watch for 5000 ms' });
     expect(watcher.state).toBe('creating');
   });
 

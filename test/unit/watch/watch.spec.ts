@@ -1,4 +1,5 @@
 /** A watch over a stream that holds: how it is asked for, what it delivers, how it is closed. */
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
 import { EtcdAbortedError, EtcdClosedError, EtcdInvalidArgumentError } from '../../../lib/client/errors.js';
 import { allKeys, prefix } from '../../../lib/client/key-range.js';
@@ -356,6 +357,17 @@ describe('Closing a watch (C18)', () => {
     expect(loop.items).toEqual([]);
     expect(loop.error).toBeInstanceOf(EtcdAbortedError);
     expect(loop.error?.cause).toBe('enough');
+  });
+
+  it('leaves no listener on its signal, and many watches put one there', async () => {
+    const etcd = new FakeEtcd();
+    const { signal } = new AbortController();
+    const watchers = ['a', 'b', 'c'].map((key) => etcd.watch.watch(key, { signal }));
+    const listeners = getEventListeners(signal, 'abort').length;
+
+    await Promise.all(watchers.map((watcher) => watcher.close()));
+
+    expect([listeners, getEventListeners(signal, 'abort').length]).toEqual([1, 0]);
   });
 
   it('by a signal that had aborted before asks for nothing', async () => {
