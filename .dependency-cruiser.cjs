@@ -1,5 +1,6 @@
 /** The import directions of design: health, metrics -> nest -> client/index -> client, concurrency -> services -> rpc -> options -> errors, key-range. */
 const services = '^lib/client/(kv|watch|lease|auth|cluster|maintenance)/';
+const views = '^lib/client/(concurrency|namespace|views|naming)/';
 const ground = '^lib/client/[^/]+\\.ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -49,18 +50,25 @@ module.exports = {
       to: { path: services, pathNot: '^lib/client/$1/' },
     },
     {
-      name: 'services-below-client-and-concurrency',
+      name: 'services-below-what-is-built-on-them',
       severity: 'error',
       comment: 'Services do not know what is built on them.',
       from: { path: services },
-      to: { path: ['^lib/client/concurrency/', '^lib/client/client\\.ts$'] },
+      to: { path: [views, '^lib/client/client\\.ts$'] },
+    },
+    {
+      name: 'views-below-client',
+      severity: 'error',
+      comment: 'What is built on the services takes those of a client or of a view, and does not know which.',
+      from: { path: views },
+      to: { path: '^lib/client/client\\.ts$' },
     },
     {
       name: 'rpc-below-services',
       severity: 'error',
       comment: 'The seam does not know the services.',
       from: { path: '^lib/client/rpc/' },
-      to: { path: [services, '^lib/client/concurrency/', '^lib/client/client\\.ts$'] },
+      to: { path: [services, views, '^lib/client/client\\.ts$'] },
     },
     {
       name: 'ground-imports-only-ground',

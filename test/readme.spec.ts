@@ -4,18 +4,20 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { programsOf, type Programs } from './readme/programs.js';
-import { freePorts, startChild, startEtcd, type Child, type Etcd } from './support/index.js';
+import { eventually, freePorts, startChild, startEtcd, type Child, type Etcd } from './support/index.js';
 import { builtLibrary, ROOT_FOLDER } from './support/built.js';
 
 const ENDPOINT = 'http://127.0.0.1:2379';
 const TESTED = [
   'smallest',
   'client',
+  'watches',
   'leases',
   'administration',
   'errors',
   'configured',
   'filtered',
+  'handled',
   'healthy',
   'measured',
   'intercepted',
@@ -40,10 +42,12 @@ beforeAll(async () => {
   await programs.compile({
     smallest: { ...here, '3000': String(port) },
     client: here,
+    watches: here,
     leases: here,
     administration: here,
     configured: here,
     filtered: here,
+    handled: here,
     healthy: here,
     measured: here,
     intercepted: here,
@@ -94,7 +98,7 @@ describe('the programs in the README', () => {
     expect(programs.strays).toEqual([]);
   });
 
-  it.each(['client', 'leases', 'administration', 'errors', 'intercepted'])(
+  it.each(['client', 'watches', 'leases', 'administration', 'errors', 'intercepted'])(
     '%s prints what its comments say',
     async (name) => {
       const printed = programs.printed(name);
@@ -133,6 +137,21 @@ describe('the programs in the README', () => {
         statusCode: 400,
         code: 'ETCD_INVALID_ARGUMENT',
       });
+    });
+  });
+
+  it('handled knows the flags that there were before, and those that come and go', async () => {
+    await etcd.gateway.put('flags/before', 'on');
+    await servingModule('handled', async (url) => {
+      const flagsAre = (flags: readonly string[]): Promise<unknown> =>
+        eventually(async () => JSON.stringify(await json(`${url}/flags`)) === JSON.stringify(flags), {
+          what: flags.join(),
+        });
+      await flagsAre(['flags/before']);
+      await etcd.gateway.put('flags/new', 'on');
+      await flagsAre(['flags/before', 'flags/new']);
+      await etcd.gateway.delete('flags/before');
+      await flagsAre(['flags/new']);
     });
   });
 

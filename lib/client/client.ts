@@ -2,6 +2,7 @@
 import { EtcdAuth } from './auth/auth.js';
 import { systemClock } from './clock.js';
 import { EtcdCluster } from './cluster/cluster.js';
+import { EtcdConcurrency } from './concurrency/concurrency.js';
 import { EtcdKv } from './kv/kv.js';
 import type { LeaseStats } from './lease/lease-keeper.js';
 import { EtcdLease } from './lease/lease.js';
@@ -81,6 +82,8 @@ export class EtcdClient {
   readonly watch: EtcdWatch;
   /** Leases, and the keeping alive of them. */
   readonly lease: EtcdLease;
+  /** Sessions, locks, elections, software transactions. */
+  readonly concurrency: EtcdConcurrency;
   /** Users, roles, permissions. */
   readonly auth: EtcdAuth;
   /** The list of members. */
@@ -126,6 +129,7 @@ export class EtcdClient {
     const onStatus = (event: EtcdClientEvent): void => this.feed.publish(event);
     this.watch = new EtcdWatch(this.calls, { ...time, callTimeoutMs, maxRevisionBytes, onStatus });
     this.lease = new EtcdLease(this.calls, this.options, time);
+    this.concurrency = new EtcdConcurrency(this, this.options, time);
     this.auth = new EtcdAuth(this.calls);
     this.cluster = new EtcdCluster(this.calls);
     this.maintenance = new EtcdMaintenance(this.calls, () => this.endpoints, time.clock);
@@ -258,16 +262,17 @@ export class EtcdClient {
   }
 
   /**
-   * Watches and keep-alives first, since they would open new streams; then calls, which would see closed connections as
-   * failures.
+   * Sessions first, since they give their leases back; then watches and keep-alives, which would open new streams; then
+   * calls, which would see closed connections as failures. Without a session all of it is done before this returns.
    */
-  private shutDown(): Promise<void> {
+  private async shutDown(): Promise<void> {
     this.memberSync.close();
+    const sessionsClosed = this.concurrency.close();
+    if (sessionsClosed !== undefined) await sessionsClosed;
     this.watch.close();
     this.lease.close();
     this.calls.close();
     this.connections.close();
     this.feed.close();
-    return Promise.resolve();
   }
 }

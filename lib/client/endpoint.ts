@@ -11,7 +11,10 @@ export interface Endpoint {
   readonly security: EndpointSecurity;
   /** What to dial: `host:port`, `[v6]:port`, or a `unix:` path. */
   readonly address: string;
-  /** The HTTP/2 `:authority`, and with its port cut off the name the certificate has to match. */
+  /**
+   * The HTTP/2 `:authority`; for a socket the name of its file. With its port cut off it is also the name the certificate
+   * has to match, except that one on a socket has to match `localhost`.
+   */
   readonly authority: string;
 }
 

@@ -89,6 +89,65 @@ export type { LeaseRenewal } from './lease/kept-lease.js';
 export type { LeaseStats } from './lease/lease-keeper.js';
 export { EtcdLeaseLostError, type LeaseLostReason } from './lease/lease-lost.js';
 
+// Locks, elections, software transactions
+export { EtcdConcurrency } from './concurrency/concurrency.js';
+export type { WaitOptions } from './concurrency/acquire.js';
+export type { Barrier, HoldOptions } from './concurrency/barrier.js';
+export {
+  EtcdBarrierFullError,
+  EtcdBarrierLostError,
+  EtcdCampaignTimeoutError,
+  EtcdLeadershipLostError,
+  EtcdLockLostError,
+  EtcdLockTimeoutError,
+  type LeadershipLostReason,
+  type LockLostReason,
+} from './concurrency/concurrency-errors.js';
+export type { DoubleBarrier, DoubleBarrierOptions } from './concurrency/double-barrier.js';
+export type { CampaignOptions, Election, ObserveOptions, ResumeOptions } from './concurrency/election.js';
+export type { LeaderObserver } from './concurrency/leader-observer.js';
+export type { Leadership, LeadershipLost } from './concurrency/leadership.js';
+export type { Lock, LockLost } from './concurrency/lock.js';
+export type { LockBody, Locker, LockOptions, RwMutex, TryLockOptions } from './concurrency/locker.js';
+export type { PriorityQueue } from './concurrency/priority-queue.js';
+export type { DequeueOptions, Queue } from './concurrency/queue.js';
+export type { KeepSessionOptions, SessionKeeper, SessionSetUp } from './concurrency/session-keeper.js';
+export type { Session, SessionOptions } from './concurrency/session.js';
+export type { StmFunction, StmOptions, StmResponse } from './concurrency/stm.js';
+export type { Isolation, StmPutDetails, StmTransaction } from './concurrency/stm-attempt.js';
+export type { SessionChoice } from './concurrency/tenure.js';
+export type { LeaderBody, WhileLeaderOptions } from './concurrency/while-leader.js';
+
+// Views above the services
+export { EtcdNamespace } from './namespace/namespace.js';
+export {
+  mirror,
+  type Mirror,
+  type MirrorChanges,
+  type MirrorOptions,
+  type MirrorPage,
+  type MirrorProgress,
+  type MirrorStep,
+  type MirrorSynced,
+} from './views/mirror.js';
+export { OrderedView, type OrderedOptions } from './views/ordered-view.js';
+export { EtcdStaleReadError } from './views/stale-read-error.js';
+export type { EtcdStore } from './views/store.js';
+
+// Naming
+export { registerEtcdResolver, type EtcdResolverOptions, type GrpcModule } from './naming/grpc-resolver.js';
+export type { ServiceEndpoint } from './naming/service-endpoint.js';
+export {
+  ServiceEndpoints,
+  type AddEndpoint,
+  type AddEndpointDetails,
+  type DeleteEndpoint,
+  type EndpointList,
+  type EndpointUpdate,
+  type ListEndpointsOptions,
+  type WatchEndpointsOptions,
+} from './naming/service-endpoints.js';
+
 // Services
 export {
   EtcdAuth,

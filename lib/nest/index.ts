@@ -34,12 +34,8 @@ export {
 } from './inject-etcd.decorator.js';
 
 // Watches
-export {
-  OnEtcdWatch,
-  type EtcdWatchDecorator,
-  type OnEtcdFollowOptions,
-  type OnEtcdWatchOptions,
-} from './watch/on-etcd-watch.decorator.js';
+export { OnEtcdWatch, type EtcdWatchDecorator } from './watch/on-etcd-watch.decorator.js';
+export type { OnEtcdFollowOptions, OnEtcdWatchOptions } from './watch/on-etcd-watch-options.js';
 export { fromEtcdWatch } from './watch/from-etcd-watch.js';
 
 // HTTP

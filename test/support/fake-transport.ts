@@ -214,6 +214,8 @@ export class FakeMember {
   readonly streams: FakeTransportStream[] = [];
   private readonly connections: FakeConnection[] = [];
   private readonly replies = new Map<string, Reply>();
+  /** What arrived while the member was frozen. */
+  private readonly unheard: FakeTransportCall[] = [];
   private isSilent = false;
 
   constructor(
@@ -232,10 +234,10 @@ export class FakeMember {
     this.isSilent = true;
   }
 
-  /** Works again. What was asked meanwhile is answered now. */
+  /** Works again. What arrived meanwhile is dealt with now, also what the client has given up: it cannot be called back. */
   thaw(): void {
     this.isSilent = false;
-    for (const call of this.calls) if (call.state === 'open') this.replies.get(call.path)?.(call);
+    for (const call of this.unheard.splice(0)) this.replies.get(call.path)?.(call);
   }
 
   /** Breaks the connections that are up. */
@@ -276,7 +278,8 @@ export class FakeMember {
   receive(call: FakeTransportCall): void {
     this.calls.push(call);
     this.cluster.calls.push(call);
-    if (!this.isSilent) this.replies.get(call.path)?.(call);
+    if (this.isSilent) this.unheard.push(call);
+    else this.replies.get(call.path)?.(call);
   }
 }
 

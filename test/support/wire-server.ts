@@ -14,6 +14,7 @@ import type { AddressInfo } from 'node:net';
 import { serverCodecOf } from '../../lib/client/rpc/codec.js';
 import type { KeyPair } from './etcd/certificates.js';
 
+const LOOPBACK = '127.0.0.1';
 const FRAME_HEAD_BYTES = 5;
 const HEADER = { clusterId: 'cdf818194e3a8c32', memberId: '8e9e05c52164694d', revision: 1, raftTerm: 2 };
 
@@ -42,6 +43,8 @@ export interface WireServerOptions {
   readonly tls?: KeyPair;
   /** @default 127.0.0.1 */
   readonly host?: string;
+  /** A socket to listen on instead of a port. */
+  readonly socketPath?: string;
 }
 
 /** Starts one that answers reads and writes as an empty store would. */
@@ -69,14 +72,11 @@ export class WireServer implements AsyncDisposable {
     this.server.on('session', (session) => this.accept(session));
   }
 
-  get host(): string {
-    return this.options.host ?? '127.0.0.1';
-  }
-
-  /** `http://127.0.0.1:PORT`, or `https` with TLS. */
+  /** `http://127.0.0.1:PORT`, `https` with TLS, or the `unix:` path. */
   get endpoint(): string {
-    const host = this.host.includes(':') ? `[${this.host}]` : this.host;
-    return `${this.options.tls === undefined ? 'http' : 'https'}://${host}:${this.port}`;
+    if (this.options.socketPath !== undefined) return `unix:${this.options.socketPath}`;
+    const { tls, host = LOOPBACK } = this.options;
+    return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${this.port}`;
   }
 
   /** How many connections were made so far. */
@@ -106,9 +106,12 @@ export class WireServer implements AsyncDisposable {
   }
 
   async listen(): Promise<void> {
-    this.server.listen(this.port, this.host);
+    const { socketPath, host = LOOPBACK } = this.options;
+    if (socketPath === undefined) this.server.listen(0, host);
+    else this.server.listen(socketPath);
     await once(this.server, 'listening');
-    this.port = (this.server.address() as AddressInfo).port;
+    const address = this.server.address() as AddressInfo | string;
+    if (typeof address === 'object') this.port = address.port;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

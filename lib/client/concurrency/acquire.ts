@@ -3,7 +3,7 @@ import { EtcdInvalidArgumentError, type EtcdError } from '../errors.js';
 import { MAX_DELAY_MS } from '../clock.js';
 import type { Value } from '../key-range.js';
 import { Holding } from './holding.js';
-import { settledWithin } from './patience.js';
+import { reasonOf, settledWithin } from './patience.js';
 import { QueuePlace } from './place.js';
 import type { QueueErrors } from './queue-errors.js';
 import type { QueueRule } from './queue-rule.js';
@@ -70,8 +70,7 @@ export class Acquisition<Reason extends string, E extends EtcdError & { readonly
       this.scope.check();
       return await this.runOn(await chosenSession(this.tools, this.options, this.scope.signal));
     } catch (error) {
-      this.scope.check(); // calls that were ended for a reason of ours say only that they were aborted
-      throw error;
+      throw this.reasonFor(error);
     } finally {
       this.scope.close();
     }
@@ -86,9 +85,16 @@ export class Acquisition<Reason extends string, E extends EtcdError & { readonly
     try {
       return await this.enter(tenure, key);
     } catch (error) {
+      const reason = this.reasonFor(error);
+      this.scope.close(); // else the end of an own session, which comes now, would be taken for the reason
       await settledWithin(this.tools.clock, LEAVE_WAIT_MS, tenure.giveBack());
-      throw error;
+      throw reason;
     }
+  }
+
+  /** Calls that were ended for a reason of ours say only that they were aborted. */
+  private reasonFor(error: unknown): Error {
+    return this.scope.signal.aborted ? reasonOf(this.scope.signal) : (error as Error);
   }
 
   private async takeTurn(session: Session, key: string): Promise<() => void> {

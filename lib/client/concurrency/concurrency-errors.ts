@@ -113,6 +113,24 @@ export class EtcdBarrierFullError extends EtcdError {
   }
 }
 
+/** The participant does not count at the barrier any more. */
+export class EtcdBarrierLostError extends EtcdError {
+  readonly code = 'ETCD_BARRIER_LOST';
+
+  constructor(
+    /** The barrier's key. */
+    readonly key: string,
+    /** The session ended, or somebody deleted the participant's key. */
+    readonly reason: 'lease-lost' | 'key-gone',
+    cause?: unknown,
+  ) {
+    super(`the place at barrier ${describeValue(key)} ${LOST[reason]}${because(cause)}`, {
+      method: 'Concurrency.DoubleBarrier',
+      cause,
+    });
+  }
+}
+
 const LOST: Readonly<Record<LockLostReason, string>> = {
   'lease-lost': 'is lost: its session has ended',
   'key-gone': 'is lost: somebody deleted its key',
@@ -128,5 +146,7 @@ function within(waitMs: number): string {
 }
 
 function inTheWay(key: string | undefined): string {
-  return key === undefined ? 'the same session has it or waits for it already' : `in the way is key ${describeValue(key)}`;
+  return key === undefined
+    ? 'the same session has it or waits for it already'
+    : `in the way is key ${describeValue(key)}`;
 }

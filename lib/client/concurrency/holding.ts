@@ -83,10 +83,11 @@ export class Holding<Reason extends string, E extends EtcdError & { readonly rea
     return this.end('key-gone', cause);
   }
 
-  /** Whoever was told to stop by the signal is told before the next owner can be. */
+  /** Whoever listens to the signal is told before the next owner can be. What was lost is not ours to give back. */
   giveBack(): Promise<void> {
-    this.end(this.parts.errors.givenBack);
-    return this.parts.tenure.giveBack();
+    const { errors, tenure } = this.parts;
+    const { reason } = this.end(errors.givenBack);
+    return reason === errors.givenBack ? tenure.giveBack() : Promise.resolve();
   }
 
   /** Aborts the signal although it is still held: whoever holds it shall come to an end. */

@@ -4,7 +4,7 @@ import type { KeyRangeLike } from '../key-range.js';
 import { backoffMs } from '../rpc/backoff.js';
 import { EtcdCompactedError, EtcdWatchCanceledError } from '../server-errors.js';
 import type { WatchEvent } from '../watch/event.js';
-import { isPassing, pause, reasonOf } from './patience.js';
+import { check, isPassing, pause } from './patience.js';
 import type { Tools } from './tools.js';
 
 /** Which event is waited for. */
@@ -37,7 +37,7 @@ export async function nextEvent(
   range: KeyRangeLike,
   { startRevision, only, isIt = () => true, signal }: EventWait,
 ): Promise<WatchEvent | undefined> {
-  if (signal.aborted) throw reasonOf(signal);
+  check(signal);
   const watcher = tools.watch.watch(range, { startRevision, only });
   const onAbort = (): void => void watcher.close();
   signal.addEventListener('abort', onAbort, { once: true });
@@ -46,7 +46,8 @@ export async function nextEvent(
       if (isIt(event)) return event;
     }
   } catch (error) {
-    if (!signal.aborted && !isGap(error)) throw error;
+    check(signal);
+    if (!isGap(error)) throw error;
   } finally {
     signal.removeEventListener('abort', onAbort);
     await watcher.close();

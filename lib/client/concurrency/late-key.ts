@@ -33,7 +33,7 @@ async function deleteLateKeys(
   startRevision: number,
   signal: AbortSignal,
 ): Promise<never> {
-  for (let next = startRevision; ; ) {
+  for (let next = startRevision; ;) {
     const event = await nextEvent(tools, key, { startRevision: next, only: 'put', signal });
     const seen = event === undefined ? await look(tools, key, signal) : { kv: event.kv, revision: event.revision };
     next = seen.revision + 1;

@@ -24,7 +24,8 @@ export class LeaderObserver implements AsyncIterable<KeyValue | undefined, void,
 
   /** @throws {EtcdInvalidArgumentError} when it is being read already. */
   [Symbol.asyncIterator](): AsyncIterableIterator<KeyValue | undefined, void, undefined> {
-    if (this.isRead) throw new EtcdInvalidArgumentError('observer', 'can be read by one loop only; observe once for each');
+    if (this.isRead)
+      throw new EtcdInvalidArgumentError('observer', 'can be read by one loop only; observe once for each');
     this.isRead = true;
     return new ObserverLoop(leaders(this.follower), this.follower);
   }

@@ -18,7 +18,7 @@ export interface OwnKey {
 export async function untilKeyGone(tools: Tools, own: OwnKey, signal: AbortSignal): Promise<void> {
   const { key, createRevision } = own;
   await pause(tools.clock, BEGIN_AFTER_MS, signal, 'background');
-  for (let { revision } = own; ; ) {
+  for (let { revision } = own; ;) {
     const event = await nextEvent(tools, key, { startRevision: revision + 1, only: 'delete', signal });
     if (event !== undefined) return;
     const { kvs, header } = await persist(tools, signal, () => tools.kv.range(key, { signal, keysOnly: true }));

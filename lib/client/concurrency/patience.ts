@@ -45,6 +45,11 @@ export function reasonOf({ reason }: AbortSignal): EtcdError {
   return cause instanceof EtcdError ? cause : new EtcdAbortedError({ cause });
 }
 
+/** @throws {EtcdError} the signal's reason, if it has aborted. */
+export function check(signal: AbortSignal): void {
+  if (signal.aborted) throw reasonOf(signal);
+}
+
 /** What waiting needs. */
 export interface Patience {
   readonly clock: Clock;
@@ -73,12 +78,12 @@ export async function persist<T>(
   { pauses = PAUSES, onFailure, until = Infinity }: TryOptions = {},
 ): Promise<T> {
   for (let tries = 1; ; tries++) {
-    if (signal.aborted) throw reasonOf(signal);
+    check(signal);
     try {
       return await attempt();
     } catch (error) {
       onFailure?.(error);
-      if (signal.aborted) throw reasonOf(signal);
+      check(signal);
       if (!isPassing(error) || patience.clock.now() >= until) throw error;
     }
     await pause(patience.clock, backoffMs(tries, pauses, patience.random), signal);

@@ -167,7 +167,8 @@ export class QueuePlace {
   /** Where the key is now, as far as it is ours. */
   private async find(): Promise<{ readonly createRevision: number | undefined; readonly revision: number }> {
     const { tools, session } = this.parts;
-    if (this.state.name === 'seen' && !this.mayComeLate) return { createRevision: this.state.createRevision, revision: 0 };
+    if (this.state.name === 'seen' && !this.mayComeLate)
+      return { createRevision: this.state.createRevision, revision: 0 };
     const { kvs, header } = await tools.kv.range(this.key);
     const isOurs = kvs[0]?.lease === session.leaseId;
     return { createRevision: isOurs ? kvs[0]?.createRevision : undefined, revision: header.revision };

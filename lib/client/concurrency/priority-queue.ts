@@ -95,7 +95,11 @@ export class PriorityQueue {
     const bookkeeping = bookkeepingKey(start);
     // Without this, a number could be given out again after a later one was taken out of the queue.
     const isNewest = compare(bookkeeping).modRevision('<', header.revision + 1);
-    const { succeeded } = await this.tools.kv.txn().if(isNewest).then(put(bookkeeping, ''), put(key, value)).commit(call);
+    const { succeeded } = await this.tools.kv
+      .txn()
+      .if(isNewest)
+      .then(put(bookkeeping, ''), put(key, value))
+      .commit(call);
     return succeeded ? key : undefined;
   }
 }
@@ -108,7 +112,11 @@ function requirePriority(priority: unknown): string {
   if (Number.isInteger(priority) && (priority as number) >= 0 && (priority as number) <= MAX_PRIORITY) {
     return String(priority).padStart(5, '0');
   }
-  throw new EtcdInvalidArgumentError('priority', `must be a whole number from 0 to ${MAX_PRIORITY}`, priority ?? String(priority));
+  throw new EtcdInvalidArgumentError(
+    'priority',
+    `must be a whole number from 0 to ${MAX_PRIORITY}`,
+    priority ?? String(priority),
+  );
 }
 
 function numberAfter(last: KeyValue | undefined): string {

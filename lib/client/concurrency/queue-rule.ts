@@ -107,6 +107,16 @@ export function reading(name: string): QueueRule {
   };
 }
 
+/**
+ * Participants of a double barrier: `<key>/waiters/…`. They only stand there; the barrier has rules of its own.
+ *
+ * @see etcd `recipe.DoubleBarrier`
+ */
+export function participating(key: string): QueueRule {
+  const start = `${key}/waiters/`;
+  return { ...exclusive(`${key}/waiters`), isOnePerSession: false, keyFor: (leaseId) => start + unique(leaseId) };
+}
+
 /** A number at a time: `<name>/<lease ID>-…`, waits until fewer than that stand before. Go has none of this kind. */
 export function limited(name: string, permits: number): QueueRule {
   const start = `${name}/`;
@@ -117,7 +127,6 @@ export function limited(name: string, permits: number): QueueRule {
     front: oldest(start, permits),
     isFirst: (front, createRevision) => front.some((kv) => kv.createRevision === createRevision),
     ahead: (createRevision) => get(prefix(start), { maxCreateRevision: createRevision - 1, keysOnly: true }),
-    obstacle: (ahead) =>
-      ahead.length < permits ? undefined : { keys: ahead, deletions: ahead.length - permits + 1 },
+    obstacle: (ahead) => (ahead.length < permits ? undefined : { keys: ahead, deletions: ahead.length - permits + 1 }),
   };
 }

@@ -22,6 +22,7 @@ export async function readTogether<const Reads extends readonly GetOperation[]>(
     .txn()
     .then(...reads)
     .commit(options);
-  if (!succeeded) throw new EtcdProtocolError('a transaction without conditions says that they do not hold', { method: 'KV.Txn' });
+  if (!succeeded)
+    throw new EtcdProtocolError('a transaction without conditions says that they do not hold', { method: 'KV.Txn' });
   return { header, found: responses.map(({ kvs }) => kvs) as unknown as ReadTogether<Reads>['found'] };
 }

@@ -4,7 +4,8 @@ import type { LeaseKeepAlive } from '../lease/keep-alive.js';
 import { clientClosed, closed, EtcdLeaseLostError, type LeaseLostReason } from '../lease/lease-lost.js';
 import type { CallOptions } from '../rpc/rpc.js';
 import { EtcdLeaseNotFoundError } from '../server-errors.js';
-import type { Closable, Tools } from './tools.js';
+import { check } from './patience.js';
+import type { Tools } from './tools.js';
 import { Turns } from './turns.js';
 
 /** Options of `concurrency.session()`. */
@@ -56,12 +57,14 @@ const REVOKE_ON_CLOSE_MS = 900;
 export async function openSession(tools: Tools, options: SessionOptions): Promise<Session> {
   const { ttlSeconds = DEFAULT_TTL_SECONDS, leaseId, signal, timeoutMs } = options;
   const call = { signal, timeoutMs };
+  check(tools.closing);
   const lease =
     leaseId === undefined ? await tools.lease.grant(ttlSeconds, call) : await tools.lease.keepAliveOnce(leaseId, call);
   const session = new Session(tools, lease, signal);
-  if (signal?.aborted !== true) return session;
-  await session.close().catch(() => undefined); // the lease ends by itself
-  throw new EtcdAbortedError({ method: 'Concurrency.Session', cause: signal.reason as unknown });
+  if (signal?.aborted !== true && !tools.closing.aborted) return session;
+  await session.closeWithClient();
+  check(tools.closing);
+  throw new EtcdAbortedError({ method: 'Concurrency.Session', cause: signal?.reason as unknown });
 }
 
 /**
@@ -71,7 +74,7 @@ export async function openSession(tools: Tools, options: SessionOptions): Promis
  * go of the lease, by the local clock (see `EtcdLease.keepAlive`). What was built on it is over then; open another one to
  * begin again, or have that done by `concurrency.keepSession()`.
  */
-export class Session implements AsyncDisposable, Closable {
+export class Session implements AsyncDisposable {
   /** The lease's ID in hex: what `kv.put(key, value, { lease })` takes. */
   readonly leaseId: string;
   /** How long the lease outlives its holder, in seconds, as the server granted it. */

@@ -187,7 +187,7 @@ export class StmTransaction {
         this.values.set(idOf(key), value);
       });
     }
-    await Promise.all(keys.map((key) => this.values.get(idOf(key))));
+    await Promise.all(keys.flatMap((key) => this.values.get(idOf(key)) ?? []));
   }
 
   /** The first read of a snapshot says which revision it is of; the others wait for it. */
@@ -201,7 +201,10 @@ export class StmTransaction {
   }
 
   /** Any member can tell what was at a revision, except one that lags behind, which is why a leader is asked then. */
-  private async readSnapshot(keys: readonly Uint8Array[], revision: number): Promise<readonly (KeyValue | undefined)[]> {
+  private async readSnapshot(
+    keys: readonly Uint8Array[],
+    revision: number,
+  ): Promise<readonly (KeyValue | undefined)[]> {
     try {
       return (await this.readAt(keys, { revision, serializable: true })).found;
     } catch (error) {
@@ -239,7 +242,9 @@ export class StmTransaction {
   /** What has to be as it was: what was read, and by the strictest isolation also what is only written. */
   private compared(): readonly Compared[] {
     const { rules } = this.parts;
-    const reads = rules.checksReads ? [...this.reads.values()].map(({ key, modRevision }) => unchanged(key, modRevision)) : [];
+    const reads = rules.checksReads
+      ? [...this.reads.values()].map(({ key, modRevision }) => unchanged(key, modRevision))
+      : [];
     const revision = this.snapshotRevision;
     if (!rules.checksWrites || revision === undefined) return reads;
     const blind = [...this.writes].filter(([id]) => !this.reads.has(id));
@@ -280,8 +285,11 @@ function idOf(key: Uint8Array): KeyId {
 
 /** @throws {EtcdTooManyOperationsError} when the transaction reads or writes more keys than one commit can hold. */
 export function refuseTooManyKeys({ compares, operations }: Commit, limit: number): void {
-  const [what, count] = compares.length > operations.length ? ['checks', compares.length] : ['writes', operations.length];
-  if (Number(count) <= limit) return;
+  const [what, count] =
+    compares.length > operations.length
+      ? (['checks', compares.length] as const)
+      : (['writes', operations.length] as const);
+  if (count <= limit) return;
   throw new EtcdTooManyOperationsError(limit, `it ${what} ${count} keys; maxTxnOperations allows ${limit}`, {
     method: 'Concurrency.Stm',
   });

@@ -1,5 +1,10 @@
 /** Software transactions: a function that reads and writes, run again until what it saw was still true when it was committed. */
-import { EtcdConflictError, EtcdDeadlineExceededError, EtcdInvalidArgumentError, type ErrorContext } from '../errors.js';
+import {
+  EtcdConflictError,
+  EtcdDeadlineExceededError,
+  EtcdInvalidArgumentError,
+  type ErrorContext,
+} from '../errors.js';
 import { keyBytes, type Key } from '../key-range.js';
 import type { ResponseHeader } from '../kv/responses.js';
 import { requireTimeout } from '../options.js';
@@ -175,7 +180,11 @@ function rulesOf(isolation: unknown): IsolationRules {
 
 function requireTries(maxTries: unknown): number {
   if (Number.isSafeInteger(maxTries) && (maxTries as number) >= 1) return maxTries as number;
-  throw new EtcdInvalidArgumentError('maxTries', `must be a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`, maxTries);
+  throw new EtcdInvalidArgumentError(
+    'maxTries',
+    `must be a whole number from 1 to ${Number.MAX_SAFE_INTEGER}`,
+    maxTries,
+  );
 }
 
 function textOf(key: Uint8Array = new Uint8Array()): string {

@@ -36,12 +36,18 @@ const PAUSES = { firstMs: 100, maxMs: 2_000 };
 export function requireSessionChoice({ session, ttlSeconds }: SessionChoice): void {
   const given: unknown = session;
   if (given === undefined) return;
-  if (!(given instanceof Session)) throw new EtcdInvalidArgumentError('session', 'must be one of concurrency.session()', given);
-  if (ttlSeconds !== undefined) throw new EtcdInvalidArgumentError('ttlSeconds', 'cannot be combined with session, which has one');
+  if (!(given instanceof Session))
+    throw new EtcdInvalidArgumentError('session', 'must be one of concurrency.session()', given);
+  if (ttlSeconds !== undefined)
+    throw new EtcdInvalidArgumentError('ttlSeconds', 'cannot be combined with session, which has one');
 }
 
 /** The session that was chosen, open. */
-export function chosenSession(tools: Tools, { session, ttlSeconds }: SessionChoice, signal: AbortSignal): Promise<Session> {
+export function chosenSession(
+  tools: Tools,
+  { session, ttlSeconds }: SessionChoice,
+  signal: AbortSignal,
+): Promise<Session> {
   return session === undefined ? openSession(tools, { ttlSeconds, signal }) : Promise.resolve(session);
 }
 

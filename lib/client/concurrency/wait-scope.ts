@@ -1,6 +1,6 @@
 /** One wait with everything that may end it early: its caller's signal, its deadline, the death of its session, the client. */
 import { EtcdAbortedError, type EtcdError } from '../errors.js';
-import { reasonOf } from './patience.js';
+import { check, reasonOf } from './patience.js';
 import type { Tools } from './tools.js';
 
 /** Whoever tells of an end. @returns how to stop listening. */
@@ -28,7 +28,7 @@ export class WaitScope {
 
   /** @throws {EtcdError} why the wait has ended, if it has. */
   check(): void {
-    if (this.signal.aborted) throw reasonOf(this.signal);
+    check(this.signal);
   }
 
   /** Ends the wait now. */

@@ -1,7 +1,7 @@
 /** The endpoints of one service: registered, listed and followed in etcd, in the format of the Go client's naming package. */
 import { EndingLoop } from '../ending-loop.js';
 import { EtcdInvalidArgumentError } from '../errors.js';
-import { keyBytes, prefix, toBytes, type KeyRange } from '../key-range.js';
+import { keyBytes, prefix, type KeyRange } from '../key-range.js';
 import type { KeyValue } from '../key-value.js';
 import { del, put, type Operation } from '../kv/operations.js';
 import type { ResponseHeader } from '../kv/responses.js';
@@ -85,16 +85,15 @@ export class ServiceEndpoints {
 
   /**
    * @param store a client, or a namespace of one.
-   * @param target what the keys of the service begin with; what `etcd:///target` means to gRPC. A slash follows it.
-   * @throws {EtcdInvalidArgumentError} when the target is empty, or begins or ends with a slash.
+   * @param target what the keys of the service begin with, without the slash that follows it: `services/orders` is what
+   *   gRPC finds at `etcd:///services/orders`.
+   * @throws {EtcdInvalidArgumentError} when the target is empty.
    */
   constructor(
     private readonly store: Pick<EtcdStore, 'kv' | 'watch'>,
     readonly target: string,
   ) {
     keyBytes(target, 'target');
-    // Go cuts slashes off when it resolves etcd:///target, and would look elsewhere.
-    if (/^\/|\/$/.test(target)) throw new EtcdInvalidArgumentError('target', 'must not begin or end with /', target);
     this.range = prefix(`${target}/`);
   }
 
@@ -220,7 +219,7 @@ class Content {
   }
 
   list(revision: number): EndpointList {
-    const sorted = [...this.kept].sort(([a], [b]) => Buffer.compare(toBytes(a, 'name'), toBytes(b, 'name')));
+    const sorted = [...this.kept].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
     const endpoints = new Map<string, ServiceEndpoint>();
     for (const [name, endpoint] of sorted) if (endpoint !== undefined) endpoints.set(name, endpoint);
     return { endpoints, unreadable: sorted.flatMap(([name]) => (endpoints.has(name) ? [] : name)), revision };

@@ -74,6 +74,19 @@ export class Endpoints {
     return known ?? this.other(parseEndpoint(text, 'endpoint'));
   }
 
+  /** Whether there is a connection to this endpoint, in the list or beside it. */
+  has(text: string): boolean {
+    return this.others.has(text) || this.connections.some(({ endpoint }) => endpoint.text === text);
+  }
+
+  /** Closes connections that are kept beside the list; those in it stay. */
+  giveUp(texts: readonly string[]): void {
+    for (const text of texts) {
+      this.others.get(text)?.close();
+      this.others.delete(text);
+    }
+  }
+
   /**
    * The reasons why waiting cannot help: every endpoint (or the one that is asked for) failed by what only a change of
    * the configuration can mend. `undefined` when there is hope.

@@ -1,8 +1,15 @@
 /** Keeps the endpoints as the cluster's own member list says, without ever ending up with none that answers. */
 import type { Clock } from '../clock.js';
 import { parseEndpoint, type Endpoint } from '../endpoint.js';
-import { EtcdUnavailableError, describeFailures } from '../errors.js';
+import {
+  EtcdAbortedError,
+  EtcdClosedError,
+  EtcdUnavailableError,
+  describeFailures,
+  type EtcdError,
+} from '../errors.js';
 import type { EtcdTlsOptions } from '../options.js';
+import type { EndpointConnection } from './endpoint-connection.js';
 import type { Endpoints } from './endpoints.js';
 import type * as wire from './generated/messages.js';
 import { MEMBER_LIST } from './methods.js';
@@ -36,14 +43,17 @@ export class MemberSync {
    * @throws {EtcdUnavailableError} when no advertised endpoint can be used; the endpoints then stay as they were.
    */
   async sync(options: CallOptions): Promise<readonly string[]> {
-    const { members } = await this.parts.rpc.unary(MEMBER_LIST, { linearizable: true }, options);
+    const { rpc, endpoints, clock } = this.parts;
+    const startedAt = clock.now();
+    const { members } = await rpc.unary(MEMBER_LIST, { linearizable: true }, options);
     const advertised = this.usable(members);
     if (advertised.length === 0) {
       throw new EtcdUnavailableError('the member list names no endpoint that this client may use');
     }
-    await this.requireReachable(advertised);
-    this.parts.endpoints.replace(advertised);
-    const list = this.parts.endpoints.list();
+    const leftMs = (options.timeoutMs ?? Infinity) - (clock.now() - startedAt);
+    await this.requireReachable(advertised, leftMs, options.signal);
+    endpoints.replace(advertised);
+    const list = endpoints.list();
     this.parts.onSynced(list);
     return list;
   }
@@ -84,27 +94,57 @@ export class MemberSync {
     }
   }
 
-  private requireReachable(advertised: readonly Endpoint[]): Promise<void> {
-    const { endpoints, clock, connectTimeoutMs } = this.parts;
-    const connections = advertised.map(({ text }) => endpoints.at(text));
+  /** Endpoints that are not of the list are tried beside it, and given up again when none can be reached. */
+  private async requireReachable(
+    advertised: readonly Endpoint[],
+    leftMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { endpoints, connectTimeoutMs } = this.parts;
+    const fresh = advertised.map(({ text }) => text).filter((text) => !endpoints.has(text));
+    try {
+      await this.waitForAny(
+        advertised.map(({ text }) => endpoints.at(text)),
+        Math.min(connectTimeoutMs, leftMs),
+        signal,
+      );
+    } catch (error) {
+      endpoints.giveUp(fresh);
+      throw error;
+    }
+  }
+
+  private waitForAny(
+    connections: readonly EndpointConnection[],
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { endpoints, clock } = this.parts;
     for (const connection of connections) connection.wake();
     return new Promise((resolve, reject) => {
       let cancelWait: (() => void) | undefined;
-      const cancelTimer = clock.after(connectTimeoutMs, () => {
+      const settle = (error: EtcdError | undefined): void => {
         cancelWait?.();
-        const failures = connections.flatMap(({ failure }) => failure ?? []);
-        reject(new EtcdUnavailableError(`no advertised endpoint answers: ${describeFailures(failures)}`, failures));
-      });
-      const check = (): void => {
-        const done = endpoints.isClosed || connections.some(({ isConnected }) => isConnected);
-        if (!done) {
-          cancelWait = endpoints.wait(check);
-          return;
-        }
         cancelTimer();
-        resolve();
+        signal?.removeEventListener('abort', onAbort);
+        if (error === undefined) resolve();
+        else reject(error);
       };
-      check();
+      const onAbort = (): void => settle(new EtcdAbortedError({ cause: signal?.reason }));
+      const cancelTimer = clock.after(timeoutMs, () => settle(unreachable(connections)));
+      const check = (): void => {
+        if (endpoints.isClosed) return settle(new EtcdClosedError());
+        if (connections.some(({ isConnected }) => isConnected)) return settle(undefined);
+        cancelWait = endpoints.wait(check);
+      };
+      signal?.addEventListener('abort', onAbort);
+      if (signal?.aborted === true) onAbort();
+      else check();
     });
   }
+}
+
+function unreachable(connections: readonly EndpointConnection[]): EtcdUnavailableError {
+  const failures = connections.flatMap(({ failure }) => failure ?? []);
+  return new EtcdUnavailableError(`no advertised endpoint answers: ${describeFailures(failures)}`, failures);
 }

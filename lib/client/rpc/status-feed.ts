@@ -46,14 +46,13 @@ export class StatusFeed {
 
 class Reader implements AsyncIterableIterator<EtcdClientEvent, undefined> {
   private readonly unread: EtcdClientEvent[] = [];
-  private wake: ((result: IteratorResult<EtcdClientEvent, undefined>) => void) | undefined;
+  private readonly waiting: ((result: IteratorResult<EtcdClientEvent, undefined>) => void)[] = [];
   private ended = false;
 
   constructor(private readonly onEnd: () => void) {}
 
   push(event: EtcdClientEvent): void {
-    const wake = this.wake;
-    this.wake = undefined;
+    const wake = this.waiting.shift();
     if (wake !== undefined) return wake({ done: false, value: event });
     this.unread.push(event);
     if (this.unread.length > MAX_UNREAD) this.unread.shift();
@@ -62,15 +61,14 @@ class Reader implements AsyncIterableIterator<EtcdClientEvent, undefined> {
   end(): void {
     this.ended = true;
     this.onEnd();
-    this.wake?.({ done: true, value: undefined });
-    this.wake = undefined;
+    for (const wake of this.waiting.splice(0)) wake({ done: true, value: undefined });
   }
 
   next(): Promise<IteratorResult<EtcdClientEvent, undefined>> {
     const value = this.unread.shift();
     if (value !== undefined) return Promise.resolve({ done: false, value });
     if (this.ended) return Promise.resolve({ done: true, value: undefined });
-    return new Promise((resolve) => (this.wake = resolve));
+    return new Promise((resolve) => this.waiting.push(resolve));
   }
 
   return(): Promise<IteratorResult<EtcdClientEvent, undefined>> {

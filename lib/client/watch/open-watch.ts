@@ -167,6 +167,13 @@ export class OpenWatch {
     this.enter({ name: 'paused' });
   }
 
+  /** A paused watch whose reader has caught up waits to be placed. */
+  goOnIfRoom(): void {
+    if (this.current.name !== 'paused' || !this.queue.isHalfEmpty) return;
+    this.enter({ name: 'waiting' });
+    this.owner?.onRoom(this);
+  }
+
   /** @param keep whether the reader still gets what was received before it gets the end. */
   end(error: EtcdError | undefined, keep: boolean): void {
     const { current: before } = this;
@@ -203,13 +210,13 @@ export class OpenWatch {
 
   takeEvent(): WatchEvent | undefined {
     const event = this.queue.takeEvent();
-    this.noteRoom();
+    this.goOnIfRoom();
     return event;
   }
 
   takeResponse(): WatchResponse | undefined {
     const response = this.queue.takeResponse();
-    this.noteRoom();
+    this.goOnIfRoom();
     return response;
   }
 
@@ -218,12 +225,6 @@ export class OpenWatch {
     if (last === undefined) return;
     this.queue.push({ type: 'events', header, revision: last.revision, events });
     this.reader?.wake();
-  }
-
-  private noteRoom(): void {
-    if (this.current.name !== 'paused' || !this.queue.isHalfEmpty) return;
-    this.enter({ name: 'waiting' });
-    this.owner?.onRoom(this);
   }
 
   /** The only line that changes the state. */

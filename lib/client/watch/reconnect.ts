@@ -5,13 +5,16 @@ import { backoffMs, type BackoffLimits } from '../rpc/backoff.js';
 const LIMITS: BackoffLimits = { firstMs: 50, maxMs: 1_000 };
 /** A stream that answered and then lived this long was a good one: the pauses begin anew. */
 const LIVED_MS = 2_000;
-/** A server that refuses every fresh token must not be asked for ever. */
-const MAX_REFUSALS = 3;
+/**
+ * A server that refuses every fresh token must not be asked for ever. But a member that was away does not know the tokens
+ * that were given out meanwhile: it gets the time to catch up.
+ */
+const MAX_REFUSED_MS = 10_000;
 
 /** Counts the breaks of a stream. */
 export class Reconnect {
   private breaks = 0;
-  private refusals = 0;
+  private refusedSince: number | undefined;
   private answeredAt: number | undefined;
 
   constructor(
@@ -34,11 +37,15 @@ export class Reconnect {
     this.answeredAt = this.clock.now();
   }
 
-  /** Whether a stream may be given up over a refusal of its token or member once more. */
-  mayYield(): boolean {
-    if (this.hasLived()) this.refusals = 0;
-    this.refusals += 1;
-    return this.refusals <= MAX_REFUSALS;
+  /** The server has set up a watch: token and member are good. */
+  accepted(): void {
+    this.refusedSince = undefined;
+  }
+
+  /** The server refuses the token, or itself. @returns whether another stream is worth a try. */
+  refused(): boolean {
+    this.refusedSince ??= this.clock.now();
+    return this.clock.now() - this.refusedSince < MAX_REFUSED_MS;
   }
 
   /** The stream broke. @returns how long to wait before the next one. */

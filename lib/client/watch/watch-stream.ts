@@ -123,6 +123,7 @@ export class WatchStream implements WatchOwner, ConnectionOwner {
   }
 
   onCreated(watch: OpenWatch, header: ResponseHeader, isResumed: boolean): void {
+    this.reconnect.accepted();
     if (isResumed) this.parts.counters.resumes += 1;
     const { clusterId, revision } = header;
     const { heardRevision } = watch.resume;
@@ -140,7 +141,7 @@ export class WatchStream implements WatchOwner, ConnectionOwner {
     const { error, fate } = readCancel(response, connection.context());
     const isOfStream = fate === 'token' || fate === 'refused';
     const mayHelp = isOfStream ? connection.duplex.refused(response.cancelReason) : fate === 'interrupted';
-    if (mayHelp && this.reconnect.mayYield()) this.onBreak(error);
+    if (mayHelp && this.reconnect.refused()) this.onBreak(error);
     else watch.end(error, true);
   }
 

@@ -1,32 +1,7 @@
 /** `@OnEtcdWatch()`: has a method called with every change of a range of keys. */
-import type { FollowChange, FollowOptions, KeyRangeLike, WatchEvent, WatchOptions } from '../../client/index.js';
+import type { DeleteEvent, FollowChange, KeyRangeLike, PutEvent, WatchEvent } from '../../client/index.js';
+import type { OnEtcdFollowOptions, OnEtcdWatchOptions } from './on-etcd-watch-options.js';
 import { addWatchHandler } from './watch-metadata.js';
-
-/** Which client watches. */
-interface ClientOption {
-  /**
-   * The name of the client that watches.
-   *
-   * @default 'default'
-   */
-  readonly client?: string | undefined;
-}
-
-/** Options of {@link OnEtcdWatch} for events only. */
-export interface OnEtcdWatchOptions extends ClientOption, Omit<WatchOptions, 'signal' | 'progressNotify'> {
-  /**
-   * `true`: the range is read first, and read anew where its history is gone; see {@link OnEtcdFollowOptions}.
-   *
-   * @default false
-   */
-  readonly follow?: false | undefined;
-}
-
-/** Options of {@link OnEtcdWatch} for the content of the range first, and then its changes. */
-export interface OnEtcdFollowOptions extends ClientOption, Omit<FollowOptions, 'signal'> {
-  /** The handler also gets a `reset` with the whole range: at first, and wherever its history is gone. */
-  readonly follow: true;
-}
 
 /** A decorator of methods that can be called with `Change`. */
 export type EtcdWatchDecorator<Change> = <Handler extends (change: Change) => unknown>(
@@ -64,11 +39,19 @@ export type EtcdWatchDecorator<Change> = <Handler extends (change: Change) => un
  * }
  */
 export function OnEtcdWatch(range: KeyRangeLike, options: OnEtcdFollowOptions): EtcdWatchDecorator<FollowChange>;
+export function OnEtcdWatch(
+  range: KeyRangeLike,
+  options: OnEtcdWatchOptions & { readonly only: 'put' },
+): EtcdWatchDecorator<PutEvent>;
+export function OnEtcdWatch(
+  range: KeyRangeLike,
+  options: OnEtcdWatchOptions & { readonly only: 'delete' },
+): EtcdWatchDecorator<DeleteEvent>;
 export function OnEtcdWatch(range: KeyRangeLike, options?: OnEtcdWatchOptions): EtcdWatchDecorator<WatchEvent>;
 export function OnEtcdWatch(
   range: KeyRangeLike,
   options: OnEtcdFollowOptions | OnEtcdWatchOptions = {},
-): EtcdWatchDecorator<FollowChange & WatchEvent> {
+): EtcdWatchDecorator<never> {
   return (target, methodName, { value }) => {
     if (value !== undefined) addWatchHandler(target, methodName, value, { range, options });
   };

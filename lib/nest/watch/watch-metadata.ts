@@ -1,7 +1,7 @@
 /** What `@OnEtcdWatch()` leaves on a method, and how it is read. */
 import 'reflect-metadata';
 import type { KeyRangeLike } from '../../client/index.js';
-import type { OnEtcdFollowOptions, OnEtcdWatchOptions } from './on-etcd-watch.decorator.js';
+import type { OnEtcdFollowOptions, OnEtcdWatchOptions } from './on-etcd-watch-options.js';
 
 /** One `@OnEtcdWatch()`. */
 export interface WatchMetadata {

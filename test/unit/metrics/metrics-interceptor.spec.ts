@@ -207,7 +207,19 @@ describe('observeEtcdClients', () => {
 
   beforeEach(() => {
     const endpoints = [{ endpoint: 'http://a:1', state: 'ready', reason: undefined } as const];
-    stats = { name: '', endpoints, inFlight: 2, retries: 3, tokenRefreshes: 1 };
+    const watch = {
+      watches: 7,
+      paused: 1,
+      streams: 2,
+      reconnects: 3,
+      resumes: 21,
+      pauses: 4,
+      bufferedRevisions: 900,
+      bufferedBytes: 10,
+      lag: 800,
+    };
+    const lease = { keptAlive: 5, oldestRenewalMs: 1_500, lost: 1, renewals: 60, streams: 1 };
+    stats = { name: '', endpoints, inFlight: 2, retries: 3, tokenRefreshes: 1, watch, lease };
   });
 
   it('shows what clients are doing when it is scraped', async () => {
@@ -217,7 +229,7 @@ describe('observeEtcdClients', () => {
 
     stats = { ...stats, retries: 5, endpoints: [{ endpoint: 'http://a:1', state: 'backoff', reason: 'x' }] };
 
-    expect(await series(/etcd_client/)).toEqual([
+    expect(await series(/etcd_client_(endpoint|in_flight|retries|token)/)).toEqual([
       'etcd_client_endpoint_state{client="default",endpoint="http://a:1",state="idle"} 0',
       'etcd_client_endpoint_state{client="default",endpoint="http://a:1",state="connecting"} 0',
       'etcd_client_endpoint_state{client="default",endpoint="http://a:1",state="ready"} 0',
@@ -227,6 +239,26 @@ describe('observeEtcdClients', () => {
       'etcd_client_in_flight{client="default"} 2',
       'etcd_client_retries_total{client="default"} 5',
       'etcd_client_token_refreshes_total{client="default"} 1',
+    ]);
+  });
+
+  it('shows what watches and leases are doing', async () => {
+    observeEtcdClients(() => [client()], { registry });
+
+    expect(await series(/etcd_client_(watch|lease)/)).toEqual([
+      'etcd_client_watches{client="default"} 7',
+      'etcd_client_watches_paused{client="default"} 1',
+      'etcd_client_watch_streams{client="default"} 2',
+      'etcd_client_watch_buffered_revisions{client="default"} 900',
+      'etcd_client_watch_lag_revisions{client="default"} 800',
+      'etcd_client_leases_kept_alive{client="default"} 5',
+      'etcd_client_lease_oldest_renewal_seconds{client="default"} 1.5',
+      'etcd_client_watch_reconnects_total{client="default"} 3',
+      'etcd_client_watch_resumes_total{client="default"} 21',
+      'etcd_client_watch_pauses_total{client="default"} 4',
+      'etcd_client_watch_handler_failures_total{client="default"} 0',
+      'etcd_client_lease_renewals_total{client="default"} 60',
+      'etcd_client_leases_lost_total{client="default"} 1',
     ]);
   });
 

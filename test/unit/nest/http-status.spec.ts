@@ -25,6 +25,7 @@ const OWN: readonly (readonly [number, EtcdError])[] = [
   [503, new face.EtcdUnavailableError('no endpoint', [{ endpoint: 'http://10.0.0.7:2379', reason: 'x' }], context)],
   [503, new face.EtcdClosedError(context)],
   [503, new face.EtcdLeaseLostError('694d', 'expired', 'expired')],
+  [503, new face.EtcdStaleReadError(9, 5, 5_000, context)],
   [504, new face.EtcdDeadlineExceededError(5_000, 'http://10.0.0.7:2379', [], context)],
 ];
 

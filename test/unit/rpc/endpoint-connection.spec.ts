@@ -12,6 +12,7 @@ import { linearizableProbe } from '../../../lib/client/rpc/probe.js';
 import { GrpcCode, type TransportEvents } from '../../../lib/client/rpc/transport.js';
 import { FakeClock, settle } from '../../support/fake-clock.js';
 import { FakeCluster, type FakeMember } from '../../support/fake-transport.js';
+import { isProbe } from './rig.js';
 
 const A = 'http://a:1';
 
@@ -305,6 +306,19 @@ describe('an endpoint that owes an answer', () => {
 
     expect(names()).toEqual(['connecting', 'ready']);
     expect(member.calls).toHaveLength(2);
+  });
+
+  it('is probed again each second for as long as it owes it', async () => {
+    await ready();
+    member.on(RANGE, (asked) => {
+      if (isProbe(asked)) asked.answer({});
+    });
+    call();
+
+    await clock.advance(10_000);
+
+    expect(member.calls).toHaveLength(11);
+    expect(connection.state.name).toBe('ready');
   });
 
   it('is set aside when it does not answer the probe either, and tells those who wait', async () => {

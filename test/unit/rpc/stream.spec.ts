@@ -244,7 +244,7 @@ const STATES: readonly [string, (options?: RpcCallOptions) => Promise<WatchStrea
 
 describe.each(STATES)('C1: a stream %s', (_, bring) => {
   it('ends without an error when it is closed', async () => {
-    const stream = await bring();
+    const stream = await bring({ timeoutMs: 60_000 });
     const end = readAll(stream);
     await settle();
 
@@ -252,6 +252,7 @@ describe.each(STATES)('C1: a stream %s', (_, bring) => {
 
     expect(await end).toEqual({ ids: [] });
     expect(rig.calls.counters().inFlight).toBe(0);
+    expect(rig.clock.pending('foreground')).toEqual([]);
   });
 
   it('ends with EtcdAbortedError when its signal aborts, and keeps no listener', async () => {

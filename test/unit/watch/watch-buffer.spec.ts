@@ -44,6 +44,18 @@ describe('A reader that is behind (W4)', () => {
     expect(etcd.streams).toHaveLength(1);
   });
 
+  it('and asked for several events at once gets them all', async () => {
+    const etcd = new FakeEtcd();
+    const watcher = await started(etcd, { maxBufferedRevisions: 1 });
+    const loop = watcher[Symbol.asyncIterator]();
+    const waiting = Promise.all([loop.next(), loop.next()]);
+
+    await etcd.answer(sent(1, puts(11, 12)));
+    await etcd.answer(created(2, 12), sent(2, puts(12, 12)));
+
+    expect((await waiting).map(({ value }) => value?.revision)).toEqual([11, 12]);
+  });
+
   it('is given whole revisions only', async () => {
     const etcd = new FakeEtcd();
     const watcher = await started(etcd, { maxBufferedRevisions: 1 });

@@ -197,16 +197,36 @@ describe('Tokens (C5)', () => {
     expect(revisionsOf(loop.items)).toEqual([11]);
   });
 
-  it('that are refused again and again end the watch with the typed error', async () => {
+  it('that are refused for 10 s, over and over, end the watch with the typed error', async () => {
     const etcd = new FakeEtcd();
     const loop = collect(etcd.watch.watch('a'));
-    for (let round = 0; round < 4; round++) {
+    for (let round = 0; round < 10; round++) {
       await etcd.answer(refused(BAD_TOKEN));
-      await etcd.clock.advance(2_000);
+      expect(loop.isDone).toBe(false);
+      await etcd.clock.advance(1_000);
     }
+    await etcd.answer(refused(BAD_TOKEN));
 
     expect(endOf(loop)).toBe('ETCD_AUTHENTICATION');
-    expect(etcd.streams).toHaveLength(4);
+    expect(etcd.clock.pending()).toEqual([]);
+  });
+
+  it('that a member does not know yet are no reason to end: it may have been away', async () => {
+    const etcd = new FakeEtcd();
+    const watcher = etcd.watch.watch('a');
+    for (let round = 0; round < 9; round++) {
+      await etcd.answer(refused(BAD_TOKEN));
+      await etcd.clock.advance(1_000);
+    }
+    await etcd.answer(created(1, 10));
+    await etcd.breakStream();
+    await etcd.clock.advance(5_000);
+    await etcd.answer(refused(BAD_TOKEN));
+    await etcd.clock.advance(1_000);
+
+    await etcd.answer(created(1, 10));
+
+    expect(watcher.state).toBe('active');
   });
 
   it('that no one can renew end it at once', async () => {
