@@ -22,7 +22,7 @@ const LINT: Check = {
 const IMPORT_RULES: Check = {
   name: 'import rules',
   command: tool('depcruise'),
-  args: ['lib', 'test', 'sample', 'scripts', '--output-type', 'err'],
+  args: ['lib', 'test', 'sample', 'scripts', 'bench', '--output-type', 'err'],
 };
 const GENERATED_CODE: Check = {
   name: 'generated code',

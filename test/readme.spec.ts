@@ -140,18 +140,18 @@ describe('the programs in the README', () => {
     });
   });
 
-  it('handled knows the flags that there were before, and those that come and go', async () => {
-    await etcd.gateway.put('flags/before', 'on');
+  it('handled knows the features that there were before, and those that come and go', async () => {
+    await etcd.gateway.put('features/before', 'on');
     await servingModule('handled', async (url) => {
-      const flagsAre = (flags: readonly string[]): Promise<unknown> =>
-        eventually(async () => JSON.stringify(await json(`${url}/flags`)) === JSON.stringify(flags), {
-          what: flags.join(),
+      const featuresAre = (features: readonly string[]): Promise<unknown> =>
+        eventually(async () => JSON.stringify(await json(`${url}/features`)) === JSON.stringify(features), {
+          what: features.join(),
         });
-      await flagsAre(['flags/before']);
-      await etcd.gateway.put('flags/new', 'on');
-      await flagsAre(['flags/before', 'flags/new']);
-      await etcd.gateway.delete('flags/before');
-      await flagsAre(['flags/new']);
+      await featuresAre(['features/before']);
+      await etcd.gateway.put('features/new', 'on');
+      await featuresAre(['features/before', 'features/new']);
+      await etcd.gateway.delete('features/before');
+      await featuresAre(['features/new']);
     });
   });
 

@@ -91,7 +91,7 @@ export class EtcdClient {
   /** The members one by one: status, alarms, defragmentation, snapshots, leadership. */
   readonly maintenance: EtcdMaintenance;
 
-  private readonly options: ResolvedOptions;
+  private readonly settings: Settings;
   private readonly connections: Endpoints;
   private readonly calls: Calls;
   private readonly feed = new StatusFeed();
@@ -100,36 +100,37 @@ export class EtcdClient {
 
   /** @throws {EtcdConfigError} when an option is missing, contradictory or out of range. */
   constructor(options: EtcdClientOptions) {
-    this.options = resolveOptions(options);
+    const resolved = resolveOptions(options);
+    this.settings = settingsOf(resolved);
     const headers = new CallHeaders();
-    const { connectTimeoutMs, maxReconnectDelayMs, endpoints } = this.options;
+    const { connectTimeoutMs, maxReconnectDelayMs, endpoints } = resolved;
     const time = { clock: systemClock, random: Math.random };
     this.connections = new Endpoints(endpoints, {
       ...time,
       connectTimeoutMs,
       maxReconnectDelayMs,
-      connect: grpcConnector(this.options, USER_AGENT),
+      connect: grpcConnector(resolved, USER_AGENT),
       probe: linearizableProbe(headers),
       onChange: (endpoint, { name: state }, reason) => this.feed.publish({ type: 'endpoint', endpoint, state, reason }),
     });
     const interceptors = options.interceptors ?? [];
-    this.calls = new Calls({ ...time, headers, interceptors, options: this.options, endpoints: this.connections });
+    this.calls = new Calls({ ...time, headers, interceptors, options: resolved, endpoints: this.connections });
     this.memberSync = new MemberSync({
       ...time,
       connectTimeoutMs,
       rpc: this.calls,
       endpoints: this.connections,
-      tls: this.options.tls,
+      usesTls: this.settings.usesTls,
       onSynced: (list) => this.feed.publish({ type: 'endpoints', endpoints: list }),
       onFailed: (error) => this.feed.publish({ type: 'sync-failed', error }),
     });
-    if (this.options.autoSyncIntervalMs > 0) this.memberSync.start(this.options.autoSyncIntervalMs);
-    this.kv = new EtcdKv(this.calls, this.options, time);
-    const { callTimeoutMs, maxResponseBytes: maxRevisionBytes } = this.options;
+    if (this.settings.autoSyncIntervalMs > 0) this.memberSync.start(this.settings.autoSyncIntervalMs);
+    this.kv = new EtcdKv(this.calls, this.settings, time);
+    const { callTimeoutMs, maxResponseBytes: maxRevisionBytes } = this.settings;
     const onStatus = (event: EtcdClientEvent): void => this.feed.publish(event);
     this.watch = new EtcdWatch(this.calls, { ...time, callTimeoutMs, maxRevisionBytes, onStatus });
-    this.lease = new EtcdLease(this.calls, this.options, time);
-    this.concurrency = new EtcdConcurrency(this, this.options, time);
+    this.lease = new EtcdLease(this.calls, this.settings, time);
+    this.concurrency = new EtcdConcurrency(this, this.settings, time);
     this.auth = new EtcdAuth(this.calls);
     this.cluster = new EtcdCluster(this.calls);
     this.maintenance = new EtcdMaintenance(this.calls, () => this.endpoints, time.clock);
@@ -137,7 +138,7 @@ export class EtcdClient {
 
   /** The name that logs, metrics and health checks use; `'default'` unless one was given. */
   get name(): string {
-    return this.options.name;
+    return this.settings.name;
   }
 
   /** The endpoints, as they were given. */
@@ -181,10 +182,13 @@ export class EtcdClient {
    * @throws {EtcdAbortedError} when the signal aborts.
    */
   async ready(options: CallOptions = {}): Promise<void> {
-    const { callTimeoutMs, rejectOldCluster } = this.options;
+    const { callTimeoutMs, rejectOldCluster } = this.settings;
     const timeoutMs = options.timeoutMs === undefined ? callTimeoutMs : requireTimeout('timeoutMs', options.timeoutMs);
+    const giveUpAt = systemClock.now() + timeoutMs;
     await waitUntilReady(this.connections, systemClock, timeoutMs, options.signal);
-    if (rejectOldCluster) await rejectOldMembers(this.calls, this.endpoints, { ...options, timeoutMs });
+    if (!rejectOldCluster) return;
+    const leftMs = Math.max(1, Math.ceil(giveUpAt - systemClock.now()));
+    await rejectOldMembers(this.calls, this.endpoints, { ...options, timeoutMs: leftMs });
   }
 
   /**
@@ -195,7 +199,7 @@ export class EtcdClient {
    */
   setEndpoints(endpoints: string | readonly string[]): void {
     const resolved = resolveEndpoints(endpoints);
-    refusePlaintextWithTls(resolved, this.options.tls);
+    refusePlaintextWithTls(resolved, this.settings.usesTls ? {} : undefined);
     this.connections.replace(resolved);
     this.feed.publish({ type: 'endpoints', endpoints: this.endpoints });
   }
@@ -256,7 +260,7 @@ export class EtcdClient {
   /** What views of this client are made of. */
   private viewParts(): NamespaceParts {
     const { kv, lease, watch, calls: rpc } = this;
-    const { callTimeoutMs } = this.options;
+    const { callTimeoutMs } = this.settings;
     const endpointCount = (): number => this.connections.count;
     return { kv, lease, watch, rpc, callTimeoutMs, endpointCount, clock: systemClock, random: Math.random };
   }
@@ -275,4 +279,11 @@ export class EtcdClient {
     this.connections.close();
     this.feed.close();
   }
+}
+
+/** What the client itself keeps of its options: no secret, so that no picture of the client or a service can show one. */
+type Settings = Omit<ResolvedOptions, 'auth' | 'tls'> & { readonly usesTls: boolean };
+
+function settingsOf({ auth, tls, ...rest }: ResolvedOptions): Settings {
+  return { ...rest, usesTls: tls !== undefined };
 }

@@ -35,7 +35,10 @@ export class HealthRounds {
     if (last !== undefined && this.isFresh(last, client, cacheMs)) return last.result;
     const round: KeptRound = { result: this.look(client, budgetMs(timeoutMs), linearizable), done: undefined };
     rounds.set(kind, round);
-    void round.result.then(() => (round.done = { at: this.now(), connected: connectedOf(client) }));
+    round.result.then(
+      () => (round.done = { at: this.now(), connected: connectedOf(client) }),
+      () => rounds.delete(kind),
+    );
     return round.result;
   }
 

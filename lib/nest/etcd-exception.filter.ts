@@ -14,14 +14,14 @@ import { errorBodyOf } from './http-status.js';
  * |---|---|---|
  * | 400 | invalid argument or request, empty key, too many operations, duplicate key, future revision | the caller can mend it |
  * | 404 | key (of a put that needs it), lease, member, user or role not found | |
- * | 409 | `update` lost against others; exists already; the cluster's state does not allow it | another try may do |
+ * | 409 | `update` lost against others; a lock is in use; exists already; the cluster's state does not allow it | another try may do |
  * | 410 | compacted revision, history lost | it existed and is gone for good; Kubernetes answers the same |
  * | 413 | request too large | |
  * | 499 | aborted by the caller's signal | nobody reads the answer; the code is nginx's |
  * | 500 | permission denied, authentication failed, configuration, answer too large | the app's own credentials or code are at fault, not the caller: 401 and 403 would send the caller after rights it has |
  * | 501 | the server is too old for the call | |
  * | 502 | an answer that cannot be understood | |
- * | 503 | no endpoint, no leader, overloaded, corrupt, a lease was lost, the app is shutting down | trying later may do |
+ * | 503 | no endpoint, no leader, overloaded, corrupt, a lease or a lock was lost, the app is shutting down | trying later may do |
  * | 504 | no answer in time | |
  * | 507 | the database has reached its quota | |
  *

@@ -1,7 +1,7 @@
 /** Authentication on a real member: tokens that end, passwords that change, auth switched on and off. Promise C5. */
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
-import { inspect } from 'node:util';
+import { format, inspect } from 'node:util';
 import { EtcdClient, type EtcdClientOptions } from '../../lib/client/client.js';
 import { EtcdError } from '../../lib/client/errors.js';
 import type { EtcdInterceptor } from '../../lib/client/rpc/interceptor.js';
@@ -262,7 +262,7 @@ describe('Secrets', () => {
     await etcd.auth.changePassword('app', 'changed meanwhile');
     seen.push(await failureOf(client.kv.put('app/a', 'x')));
     seen.push(client, client.stats(), client.kv, JSON.stringify([client.stats(), client.kv]));
-    const picture = seen.map((item) => inspect(item, { depth: 12 })).join('\n');
+    const picture = seen.map((item) => `${inspect(item, { depth: 12 })}${format('%o', item)}`).join('\n');
     await client.close();
     await reading;
 

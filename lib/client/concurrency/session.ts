@@ -43,8 +43,10 @@ export interface SessionLease {
 type SessionState =
   /** The lease is renewed. */
   | { readonly name: 'open' }
-  /** The lease is not renewed any more: it was lost, or the session closed or orphaned. */
-  | { readonly name: 'ended'; readonly lost: LeaseLostReason };
+  /** The lease is not renewed any more: it was lost, or the session closed. */
+  | { readonly name: 'ended'; readonly lost: LeaseLostReason }
+  /** The lease is not renewed any more here, and is left to whoever takes it over. */
+  | { readonly name: 'orphaned'; readonly lost: LeaseLostReason };
 
 /** How long a closing client waits for the revocation of a lease, in milliseconds. */
 const REVOKE_ON_CLOSE_MS = 900;
@@ -112,7 +114,7 @@ export class Session implements AsyncDisposable {
   get signal(): AbortSignal {
     if (this.controller === undefined) {
       this.controller = new AbortController();
-      if (this.state.name === 'ended') this.controller.abort(this.state.lost.error);
+      if (this.state.name !== 'open') this.controller.abort(this.state.lost.error);
     }
     return this.controller.signal;
   }
@@ -148,13 +150,18 @@ export class Session implements AsyncDisposable {
    * @returns the lease's ID.
    */
   orphan(): string {
-    this.end(closed(this.leaseId));
+    this.end(closed(this.leaseId), 'orphaned');
     if (this.revocation === undefined) this.tools.open.delete(this);
     return this.leaseId;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** @internal Whether its lease is left to somebody else. */
+  get isOrphaned(): boolean {
+    return this.state.name === 'orphaned';
   }
 
   /** @internal The client closes: it gives the lease back, but does not wait long for that. */
@@ -165,7 +172,7 @@ export class Session implements AsyncDisposable {
 
   /** @internal Runs `task` when the session ends, at once if it has. @returns how to take it back. */
   onEnd(task: (error: EtcdError) => void): () => void {
-    if (this.state.name === 'ended') {
+    if (this.state.name !== 'open') {
       task(this.state.lost.error);
       return () => undefined;
     }
@@ -186,9 +193,9 @@ export class Session implements AsyncDisposable {
   };
 
   /** The only line that changes the state is in here. */
-  private end(lost: LeaseLostReason): void {
-    if (this.state.name === 'ended') return;
-    this.state = { name: 'ended', lost };
+  private end(lost: LeaseLostReason, name: 'ended' | 'orphaned' = 'ended'): void {
+    if (this.state.name !== 'open') return;
+    this.state = { name, lost };
     this.keepAlive.signal.removeEventListener('abort', this.onLeaseLost);
     if (this.callerSignal !== undefined) this.tools.aborts.remove(this.callerSignal, this.onCallerAbort);
     void this.keepAlive.close();

@@ -98,6 +98,7 @@ export class Tenure {
 
   /** An own session has nothing on it but the key: one round trip takes both, and a put that comes late finds no lease. */
   private async giveBackOnce(): Promise<void> {
+    if (this.session.isOrphaned) return;
     if (this.isOwn) await this.session.close();
     else if (this.session.isAlive) await this.place?.leave();
   }

@@ -162,6 +162,7 @@ export class EndpointConnection {
     this.#transport?.close();
     this.#transport = undefined;
     this.enter({ name: 'closed' });
+    this.moveReads();
   }
 
   private live(): Transport {
@@ -218,6 +219,12 @@ export class EndpointConnection {
     const delayMs = backoffMs(next, limits, this.context.random);
     this.cancelTimer = this.context.clock.after(delayMs, () => this.connect(next, reason), 'background');
     this.enter({ name: 'backoff', attempt: next, reason, misconfigured: sure, delayMs });
+    this.moveReads();
+  }
+
+  /** Nobody watches over what is still under way here, since the connection is gone: what may go elsewhere does. */
+  private moveReads(): void {
+    for (const call of [...this.pending]) call.onUnserved();
   }
 
   /** A call that its caller gave up stays unanswered: many short deadlines in a row hide no silence. */

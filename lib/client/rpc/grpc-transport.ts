@@ -69,6 +69,8 @@ function credentialsFor(endpoint: Endpoint, options: ResolvedOptions): ChannelCr
  */
 function socketsOf(channelCredentials: ChannelCredentials): Set<Socket> {
   const sockets = new Set<Socket>();
+  // Not of grpc-js's documented API: a release without it costs that much care, and nothing else.
+  if (typeof channelCredentials._createSecureConnector !== 'function') return sockets;
   const create = channelCredentials._createSecureConnector.bind(channelCredentials);
   channelCredentials._createSecureConnector = (...parameters) => {
     const connector = create(...parameters);

@@ -9,7 +9,10 @@ export interface EtcdCall {
   readonly method: MethodInfo;
   /** Sent with every attempt; add to it before `next()`. Keys are lowercase; `token` and `hasleader` belong to the client. */
   readonly metadata: Map<string, string>;
-  /** The request as it will be sent. Holds keys and values: do not log it as it is. */
+  /**
+   * The request as it will be sent. Holds keys and values: do not log it as it is. `undefined` for streams, and for the
+   * RPCs of the Auth service, whose requests hold passwords.
+   */
   readonly request: object | undefined;
 }
 

@@ -8,7 +8,6 @@ import {
   describeFailures,
   type EtcdError,
 } from '../errors.js';
-import type { EtcdTlsOptions } from '../options.js';
 import type { EndpointConnection } from './endpoint-connection.js';
 import type { Endpoints } from './endpoints.js';
 import type * as wire from './generated/messages.js';
@@ -20,7 +19,8 @@ export interface MemberSyncParts {
   readonly rpc: Rpc;
   readonly endpoints: Endpoints;
   readonly clock: Clock;
-  readonly tls: EtcdTlsOptions | undefined;
+  /** Whether `http://` URLs are to be left out. */
+  readonly usesTls: boolean;
   /** How long an advertised endpoint has to answer before the list is taken. */
   readonly connectTimeoutMs: number;
   readonly onSynced: (endpoints: readonly string[]) => void;
@@ -87,7 +87,7 @@ export class MemberSync {
   private parse(url: string): readonly Endpoint[] {
     try {
       const endpoint = parseEndpoint(url, 'clientURL');
-      const wouldBePlaintext = endpoint.security === 'plaintext' && this.parts.tls !== undefined;
+      const wouldBePlaintext = endpoint.security === 'plaintext' && this.parts.usesTls;
       return wouldBePlaintext ? [] : [endpoint];
     } catch {
       return []; // An address that cannot be dialled from anywhere is no reason to give up the others.

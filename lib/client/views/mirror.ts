@@ -175,10 +175,6 @@ export class Mirror implements AsyncIterable<MirrorStep, void, undefined>, Async
   private async *rounds(): AsyncGenerator<MirrorStep, void, undefined> {
     let { afterRevision: revision } = this;
     let reason: ResetReason = 'start';
-    if (revision !== undefined && (await this.newestRevision()) < revision) {
-      reason = 'history-lost';
-      revision = undefined;
-    }
     for (let attempt = 1; ; attempt++) {
       revision ??= yield* this.copy(reason);
       try {
@@ -193,19 +189,6 @@ export class Mirror implements AsyncIterable<MirrorStep, void, undefined>, Async
         revision = undefined;
       }
       await this.pause(attempt + 1);
-    }
-  }
-
-  /** A member that is asked for the newest revision without a quorum would not know it. */
-  private async newestRevision(): Promise<number> {
-    const { signal } = this.ending;
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return (await this.store.kv.range(this.range.key, { keysOnly: true, signal })).header.revision;
-      } catch (error) {
-        if (!isWorthAnotherTry(error)) throw error;
-      }
-      await this.pause(attempt);
     }
   }
 
@@ -255,7 +238,7 @@ export class Mirror implements AsyncIterable<MirrorStep, void, undefined>, Async
     const { prevKv, requireLeader, ownStream, maxBufferedBytes, maxBufferedRevisions } = this.options;
     const watcher = this.store.watch.watch(this.range, {
       ...{ prevKv, requireLeader, ownStream, maxBufferedBytes, maxBufferedRevisions },
-      startRevision: revision + 1,
+      afterRevision: revision,
       progressNotify: true,
       signal: this.ending.signal,
     });

@@ -51,18 +51,10 @@ interface Wakeable {
   wake(): void;
 }
 
-/** What is known of the store before the watch is created. */
-export interface KnownStore {
-  /** A revision that it has reached. */
-  readonly revision: number;
-  readonly clusterId: string;
-}
-
 /** One watch. */
 export class OpenWatch {
   readonly resume: ResumePoint;
   readonly queue: BatchQueue;
-  private knownCluster: string | undefined;
   private current: WatchState = { name: 'waiting' };
   private createdRevision: number | undefined;
   private creation: Deferred<number> | undefined;
@@ -70,13 +62,13 @@ export class OpenWatch {
   private reader: Wakeable | undefined;
   private stopListening: (() => void) | undefined;
 
+  /** @param clusterId the cluster that it is of, if that is known already. */
   constructor(
     readonly spec: WatchSpec,
-    known?: KnownStore,
+    private clusterId?: string,
   ) {
-    this.resume = new ResumePoint(spec.startRevision, known?.revision);
+    this.resume = new ResumePoint(spec.startRevision, spec.seenRevision);
     this.queue = new BatchQueue(spec);
-    this.knownCluster = known?.clusterId;
   }
 
   get state(): WatchState {
@@ -150,8 +142,8 @@ export class OpenWatch {
 
   /** Whether this is the cluster that it is of: the first one that it hears of. */
   isOf(clusterId: string): boolean {
-    this.knownCluster ??= clusterId;
-    return this.knownCluster === clusterId;
+    this.clusterId ??= clusterId;
+    return this.clusterId === clusterId;
   }
 
   /** Nothing up to the header's revision is missing, says the server of this watch. */

@@ -15,9 +15,9 @@ export class ResumePoint {
 
   /**
    * @param startRevision the first revision of interest; 0 for what happens from the creation on.
-   * @param heardRevision a revision that the store is known to have reached.
+   * @param heardRevision a revision that the store is known to have reached; 0 for none.
    */
-  constructor(startRevision: number, heardRevision = 0) {
+  constructor(startRevision: number, heardRevision: number) {
     this.next = startRevision;
     this.heard = heardRevision;
   }

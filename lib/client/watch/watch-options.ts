@@ -49,6 +49,15 @@ export interface WatchOptions extends BufferOptions, StreamOptions {
    */
   readonly startRevision?: number | undefined;
   /**
+   * Goes on after this revision, which was seen before, for example by an earlier run of the program: the same as the
+   * `startRevision` after it, but if the store turns out never to have come so far, as after a restore from an older
+   * backup, the watch ends with `EtcdHistoryLostError` instead of waiting for it.
+   *
+   * @default none
+   * @remarks an integer from 1 to 9_007_199_254_740_990; not together with `startRevision`.
+   */
+  readonly afterRevision?: number | undefined;
+  /**
    * Has each event tell the key as it was before.
    *
    * @default false
@@ -96,6 +105,8 @@ export interface WatchSpec {
   /** `undefined` where keys are called as in the store. */
   readonly keys: WatchKeys | undefined;
   readonly startRevision: number;
+  /** A revision that the store is known to have reached; 0 for none. */
+  readonly seenRevision: number;
   readonly only: 'put' | 'delete' | undefined;
   readonly prevKv: boolean;
   readonly progressNotify: boolean;
@@ -117,7 +128,7 @@ export function resolveWatch(range: KeyRangeLike, options: WatchOptions, keys?: 
   return {
     range: keys?.rangeToStore(own) ?? own,
     keys,
-    startRevision: wholeNumber('startRevision', options.startRevision ?? 0, 0),
+    ...resolveStart(options),
     only: resolveOnly(options.only),
     prevKv: options.prevKv ?? false,
     progressNotify: options.progressNotify ?? false,
@@ -142,6 +153,20 @@ const FILTERS: Readonly<Record<'put' | 'delete', readonly wire.FilterType[]>> = 
   put: ['NODELETE'],
   delete: ['NOPUT'],
 };
+
+function resolveStart({
+  startRevision,
+  afterRevision,
+}: WatchOptions): Pick<WatchSpec, 'startRevision' | 'seenRevision'> {
+  if (afterRevision === undefined) {
+    return { startRevision: wholeNumber('startRevision', startRevision ?? 0, 0), seenRevision: 0 };
+  }
+  if (startRevision !== undefined) {
+    throw new EtcdInvalidArgumentError('afterRevision', 'cannot be combined with startRevision');
+  }
+  const next = wholeNumber('afterRevision', afterRevision, 1) + 1;
+  return { startRevision: wholeNumber('afterRevision', next, 2), seenRevision: afterRevision };
+}
 
 function resolveOnly(only: unknown): WatchSpec['only'] {
   if (only === undefined || only === 'put' || only === 'delete') return only;

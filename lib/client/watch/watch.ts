@@ -154,9 +154,9 @@ export class EtcdWatch {
   private startFollowing(range: KeyRange, options: FollowOptions): FollowRun {
     const spec = resolveWatch(range, { ...options, progressNotify: true }, this.keys);
     const { rpc, parts } = this;
-    const watchFrom = (snapshot: Snapshot): OpenWatch => {
-      const watch = new OpenWatch({ ...spec, startRevision: snapshot.revision + 1 }, snapshot);
-      return this.streams.start(watch, options, undefined);
+    const watchFrom = ({ revision, clusterId }: Snapshot): OpenWatch => {
+      const from = { ...spec, startRevision: revision + 1, seenRevision: revision };
+      return this.streams.start(new OpenWatch(from, clusterId), options, undefined);
     };
     return this.streams.follow({ ...parts, rpc, range, watchFrom }, options.signal);
   }

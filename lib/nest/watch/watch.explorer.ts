@@ -1,6 +1,12 @@
 /** Finds the methods with `@OnEtcdWatch()` in an app, and makes them callable with Nest's enhancers around them. */
 import { Inject, Injectable } from '@nestjs/common';
-import { ApplicationConfig, DiscoveryService, ExternalContextCreator, MetadataScanner } from '@nestjs/core';
+import {
+  ApplicationConfig,
+  DiscoveryService,
+  ExternalContextCreator,
+  MetadataScanner,
+  type ModulesContainer,
+} from '@nestjs/core';
 import { EtcdModuleError } from '../errors.js';
 import { WATCH_ARGUMENTS, watchesOf, type WatchMetadata } from './watch-metadata.js';
 
@@ -34,7 +40,9 @@ export class EtcdWatchExplorer {
   /** @throws {EtcdModuleError} for a handler in a class of which there is not exactly one instance. */
   explore(): FoundHandler[] {
     const seen = new Set<object>();
-    const wrappers = [...this.discovery.getProviders(), ...this.discovery.getControllers()];
+    // The injected list of modules is a Map, which does not work behind the proxies of an `instanceDecorator`; this is the bare one.
+    const modules = [...(this.contexts['modulesContainer'] as ModulesContainer).values()];
+    const wrappers = [...this.discovery.getProviders({}, modules), ...this.discovery.getControllers({}, modules)];
     return wrappers.filter(({ isAlias }) => !isAlias).flatMap((wrapper) => this.handlersOf(wrapper, seen));
   }
 

@@ -41,7 +41,14 @@ export type Fault =
   /** It fails with this. */
   | Error;
 
+/** What can be wrong between one client and the cluster. */
+interface Link {
+  /** Nothing gets through in either direction. */
+  isCut: boolean;
+}
+
 interface Watching {
+  readonly link: Link;
   readonly stream: FakeStream<wire.WatchRequest, wire.WatchResponse>;
   readonly id: number;
   readonly request: wire.WatchCreateRequest;
@@ -57,7 +64,7 @@ export class MemoryEtcd {
   /** Every unary request that reached somebody, in order. */
   readonly requests: { readonly method: MethodInfo; readonly request: AnyRequest; readonly options: RpcCallOptions }[] =
     [];
-  /** Nothing gets through in either direction. */
+  /** Nothing gets through, for any client. */
   isCut = false;
   private readonly expiries = new Map<string, { readonly ttlSeconds: number; cancel: () => void }>();
   private readonly faults = new Map<string, Fault[]>();
@@ -134,10 +141,10 @@ export class MemoryEtcd {
   }
 
   /** @internal */
-  async unary(method: MethodInfo, request: AnyRequest, options: RpcCallOptions): Promise<unknown> {
+  async unary(method: MethodInfo, request: AnyRequest, options: RpcCallOptions, link: Link): Promise<unknown> {
     if (options.signal?.aborted === true) throw aborted(method, options, 'not-applied');
     this.requests.push({ method, request: structuredClone(request), options });
-    const fault = this.isCut ? 'hang' : this.faults.get(method.path)?.shift();
+    const fault = this.isCut || link.isCut ? 'hang' : this.faults.get(method.path)?.shift();
     const isWrite = (options.effect ?? method.effect) === 'write';
     if (fault === undefined) {
       const answer = this.carryOut(method, request);
@@ -154,13 +161,13 @@ export class MemoryEtcd {
   }
 
   /** @internal */
-  openStream(method: MethodInfo): Duplex<object, unknown> {
+  openStream(method: MethodInfo, link: Link): Duplex<object, unknown> {
     const stream = new FakeStream<object, unknown>(method);
     const send = stream.send.bind(stream);
     stream.send = (request) => {
       send(request);
       // A moment later, as over a network: the sender has yet to note what it sent.
-      queueMicrotask(() => this.onMessage(stream, request));
+      queueMicrotask(() => this.onMessage(stream, request, link));
     };
     return stream;
   }
@@ -224,10 +231,10 @@ export class MemoryEtcd {
     return this.store.endLease(id);
   }
 
-  private onMessage(stream: FakeStream<object, unknown>, request: object): void {
-    if (this.isCut) return;
+  private onMessage(stream: FakeStream<object, unknown>, request: object, link: Link): void {
+    if (this.isCut || link.isCut) return;
     if (stream.method.path === LEASE_KEEP_ALIVE.path) this.onKeepAlive(stream, request);
-    if (stream.method.path === WATCH.path) this.onWatch(stream as Watching['stream'], request);
+    if (stream.method.path === WATCH.path) this.onWatch(stream as Watching['stream'], request, link);
   }
 
   private onKeepAlive(stream: FakeStream<object, unknown>, { ID = '0' }: wire.LeaseKeepAliveRequest): void {
@@ -236,7 +243,7 @@ export class MemoryEtcd {
     stream.deliver({ header: this.header(), ID, TTL: ttlSeconds });
   }
 
-  private onWatch(stream: Watching['stream'], { createRequest, cancelRequest }: wire.WatchRequest): void {
+  private onWatch(stream: Watching['stream'], { createRequest, cancelRequest }: wire.WatchRequest, link: Link): void {
     for (const watch of this.watching) {
       if (cancelRequest !== undefined && watch.stream === stream && watch.id === cancelRequest.watchId) {
         this.watching.delete(watch);
@@ -252,7 +259,7 @@ export class MemoryEtcd {
       return;
     }
     const next = startRevision === 0 ? this.store.revision + 1 : startRevision;
-    this.watching.add({ stream, id, request: createRequest, next });
+    this.watching.add({ link, stream, id, request: createRequest, next });
     this.catchUp();
   }
 
@@ -266,6 +273,7 @@ export class MemoryEtcd {
     this.told = this.store.revision;
     if (this.isCut) return;
     for (const watch of this.watching) {
+      if (watch.link.isCut) continue;
       for (const { revision, events } of this.store.history) {
         if (revision < watch.next) continue;
         watch.next = revision + 1;
@@ -294,6 +302,7 @@ export class MemoryEtcd {
 
 /** One client: the real services over the make-believe cluster. */
 export class MemoryClient implements Rpc {
+  isCut = false;
   readonly kv: EtcdKv;
   readonly lease: EtcdLease;
   readonly watch: EtcdWatch;
@@ -316,11 +325,11 @@ export class MemoryClient implements Rpc {
     request: Req,
     options: RpcCallOptions = {},
   ): Promise<Res> {
-    return (await this.etcd.unary(method, request as AnyRequest, options)) as Res;
+    return (await this.etcd.unary(method, request as AnyRequest, options, this)) as Res;
   }
 
   duplex<Req extends object, Res>(method: DuplexMethod<Req, Res>): Duplex<Req, Res> {
-    return this.etcd.openStream(method) as unknown as Duplex<Req, Res>;
+    return this.etcd.openStream(method, this) as unknown as Duplex<Req, Res>;
   }
 }
 

@@ -183,6 +183,19 @@ describe('at', () => {
     expect(rig.endpoints.at('https://a:1')).not.toBe(rig.endpoints.at(A));
   });
 
+  it('opens a connection beside the list, which can be given up again', async () => {
+    rig = await new Rig({ endpoints: [A] }).connected();
+    const beside = rig.endpoints.at(D);
+    beside.wake();
+    await settle();
+    expect([rig.endpoints.has(A), rig.endpoints.has(D), rig.endpoints.has(B)]).toEqual([true, true, false]);
+
+    rig.endpoints.giveUp([A, B, D]);
+
+    expect([beside.state.name, rig.stateOf(A)]).toEqual(['closed', 'ready']);
+    expect(rig.endpoints.has(D)).toBe(false);
+  });
+
   it('refuses a text that is no endpoint', () => {
     rig = new Rig({ endpoints: [A] });
 

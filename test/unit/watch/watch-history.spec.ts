@@ -4,6 +4,7 @@ import { EtcdUnavailableError } from '../../../lib/client/errors.js';
 import type * as wire from '../../../lib/client/rpc/generated/messages.js';
 import { RANGE } from '../../../lib/client/rpc/methods.js';
 import { EtcdPermissionDeniedError } from '../../../lib/client/server-errors.js';
+import { settle } from '../../support/fake-clock.js';
 import { collect, created, FakeEtcd, header, progress, put, revisionsOf, sent } from './fake-etcd.js';
 
 function storeAt(revision: number): wire.RangeResponse {
@@ -63,6 +64,19 @@ describe('A store that went back (C19)', () => {
     await etcd.clock.advance(5_000);
 
     expect(watcher.state).toBe('active');
+  });
+
+  it('is found out by a watch that goes on after a revision which an earlier run had seen', async () => {
+    const etcd = new FakeEtcd();
+    etcd.rpc.answerAlways(RANGE, storeAt(8));
+    const loop = collect(etcd.watch.watch('a', { afterRevision: 20 }));
+    await settle();
+    expect(etcd.creates()).toMatchObject([{ startRevision: 21 }]);
+
+    await etcd.answer(created(1, 8));
+    await etcd.clock.advance(1_000);
+
+    expect(loop.error).toMatchObject({ code: 'ETCD_HISTORY_LOST', seenRevision: 20, currentRevision: 8 });
   });
 
   it('does not exist for a watch from a future revision that was never told of it', async () => {

@@ -123,6 +123,9 @@ describe('A watch', () => {
     ['a negative revision', { startRevision: -1 }],
     ['a revision that is no whole number', { startRevision: 1.5 }],
     ['a revision no number can hold', { startRevision: 2 ** 53 }],
+    ['a revision to go on after that is none', { afterRevision: 0 }],
+    ['a revision to go on after that has no next one', { afterRevision: Number.MAX_SAFE_INTEGER }],
+    ['two places to start at', { startRevision: 5, afterRevision: 4 }],
     ['an empty buffer', { maxBufferedRevisions: 0 }],
     ['a filter that does not exist', { only: 'lease' as 'put' }],
   ])('refuses %s before anything is sent', (_what, options) => {

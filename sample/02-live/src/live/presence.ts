@@ -40,7 +40,7 @@ export class Presence implements OnApplicationBootstrap, BeforeApplicationShutdo
     };
   }
 
-  private get isStopping(): boolean {
+  private isStopping(): boolean {
     return this.stopping.signal.aborted;
   }
 
@@ -60,14 +60,14 @@ export class Presence implements OnApplicationBootstrap, BeforeApplicationShutdo
   /** A lease that is lost, as in a long outage, is replaced by a new one. */
   private async stayPresent(): Promise<void> {
     const { signal } = this.stopping;
-    while (!this.isStopping) {
+    while (!this.isStopping()) {
       try {
         const { id } = await this.etcd.lease.grant(TTL_SECONDS, { signal });
         this.beat = this.etcd.lease.keepAlive(id);
         await this.etcd.kv.put(this.key, 'up', { lease: id, signal });
         await this.beat.lost;
       } catch (error) {
-        if (!this.isStopping) this.logger.warn(`not present, trying again: ${String(error)}`);
+        if (!this.isStopping()) this.logger.warn(`not present, trying again: ${String(error)}`);
         await this.beat?.close();
       }
       await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
