@@ -261,8 +261,8 @@ export class EtcdClient {
   private viewParts(): NamespaceParts {
     const { kv, lease, watch, calls: rpc } = this;
     const { callTimeoutMs } = this.settings;
-    const endpointCount = (): number => this.connections.count;
-    return { kv, lease, watch, rpc, callTimeoutMs, endpointCount, clock: systemClock, random: Math.random };
+    const endpoints = (): readonly string[] => this.connections.connected();
+    return { kv, lease, watch, rpc, callTimeoutMs, endpoints, clock: systemClock, random: Math.random };
   }
 
   /**

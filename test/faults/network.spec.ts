@@ -155,9 +155,9 @@ describe(`An endpoint (seed ${seed})`, () => {
       await using client = new EtcdClient({ endpoints: impostor.endpoint });
 
       let error: EtcdError | undefined;
-      const tookMs = await timed(async () => (error = await failureOf(client.kv.get('a', { timeoutMs: 900 }))));
+      const tookMs = await timed(async () => (error = await failureOf(client.kv.get('a', { timeoutMs: 600 }))));
 
-      expect(tookMs).toBeLessThan(1_200);
+      expect(tookMs).toBeLessThan(900);
       expect([EtcdUnavailableError, EtcdDeadlineExceededError]).toContain(error?.constructor);
       expect(error?.message).toContain(impostor.endpoint);
       expect(error?.message).toMatch(reason);
@@ -166,9 +166,10 @@ describe(`An endpoint (seed ${seed})`, () => {
 });
 
 describe(`Bits that flip on the way (seed ${seed})`, () => {
-  it('crash nothing and let nothing hang, and are forgotten 5 s after (C1, A12)', async () => {
+  it('crash nothing, let nothing hang, and are over once the pings have found a connection that is stuck by them (C1, A12)', async () => {
     await using proxy = await startProxy({ targetPort: cluster.members[0]!.port, random });
-    await using client = new EtcdClient({ endpoints: proxy.endpoint, callTimeoutMs: 2_000 });
+    const pings = { keepAliveTimeMs: 5_000, keepAliveTimeoutMs: 1_000 };
+    await using client = new EtcdClient({ endpoints: proxy.endpoint, callTimeoutMs: 2_000, ...pings });
     await client.ready();
 
     proxy.flip('s2c', 1 / 1_000);
@@ -177,11 +178,11 @@ describe(`Bits that flip on the way (seed ${seed})`, () => {
     await delay(4_000);
     await load.stop();
     await proxy.mend();
-    const recoveryMs = await timed(() => client.kv.put(`${prefix}after`, 'x', { timeoutMs: 10_000 }));
+    const recoveryMs = await timed(() => eventually(() => client.kv.put(`${prefix}after`, 'x', { idempotent: true })));
 
     expect(load.failures('read').length + load.failures('write').length + client.stats().retries).toBeGreaterThan(0);
-    expect(Math.max(load.slowestMs('read'), load.slowestMs('write'))).toBeLessThan(2_200);
-    expect(recoveryMs).toBeLessThan(5_000);
+    expect(Math.max(load.slowestMs('read'), load.slowestMs('write'))).toBeLessThan(3_000);
+    expect(recoveryMs).toBeLessThan(8_000);
   }, 30_000);
 });
 

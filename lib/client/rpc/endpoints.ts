@@ -50,6 +50,11 @@ export class Endpoints {
     return this.connections.map(({ endpoint }) => endpoint.text);
   }
 
+  /** Those that can be asked now, healthy or not. */
+  connected(): readonly string[] {
+    return this.connections.flatMap(({ endpoint, isConnected }) => (isConnected ? endpoint.text : []));
+  }
+
   status(): readonly EndpointStatus[] {
     return this.connections.map(({ endpoint, state, failure }) => ({
       endpoint: endpoint.text,

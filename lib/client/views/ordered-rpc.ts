@@ -1,6 +1,6 @@
 /** The seam to the wire for one reader: no answer to a read is older than what was answered before it began. */
 import { pause, type Clock, type Random } from '../clock.js';
-import { EtcdDeadlineExceededError, EtcdUnavailableError } from '../errors.js';
+import { isPassing } from '../concurrency/patience.js';
 import { requireTimeout } from '../options.js';
 import { backoffMs, type BackoffLimits } from '../rpc/backoff.js';
 import type * as wire from '../rpc/generated/messages.js';
@@ -17,8 +17,8 @@ export interface OrderedRpcParts {
   readonly random: Random;
   /** Milliseconds for a read whose caller does not say. */
   readonly callTimeoutMs: number;
-  /** How many endpoints there are now. */
-  readonly endpointCount: () => number;
+  /** The endpoints that are connected now. */
+  readonly endpoints: () => readonly string[];
 }
 
 /** An answer of the KV service. */
@@ -41,6 +41,8 @@ interface GuardedRead<Req> {
 
 /** A member that is behind is so by milliseconds or by minutes. */
 const PAUSES: BackoffLimits = { firstMs: 20, maxMs: 1_000 };
+/** How long one try may keep the others waiting, at first; twice as long in each round after that. */
+const PATIENCE_MS = 500;
 
 /** The seam, guarded. */
 export class OrderedRpc implements Rpc {
@@ -80,13 +82,16 @@ export class OrderedRpc implements Rpc {
 /**
  * One read. What was seen when it began counts: an answer that another one overtook is not stale.
  *
- * First it is tried as it was asked, once for each endpoint, since calls go to them in turn; a linearizable one only once.
- * Then linearizably, with pauses in between, until its time is over.
+ * First it is tried like any other. If the answer is too old, the rest of its time goes in rounds: as it was asked on each
+ * endpoint by name, which finds whoever has caught up even where there is no quorum; then linearizably, which finds the
+ * newest wherever there is one. A linearizable read needs no round of endpoints, but a pause.
  */
 class OrderedRead<Req extends object, Res> {
   private readonly timeoutMs: number;
   private readonly endAt: number;
+  private attempts = 0;
   private currentRevision = 0;
+  private lastFailure: unknown;
 
   constructor(
     private readonly parts: OrderedRpcParts,
@@ -101,31 +106,40 @@ class OrderedRead<Req extends object, Res> {
   }
 
   async run(): Promise<Res> {
-    const { asked, linearizable, isSerializable } = this.read;
-    const triesAsAsked = isSerializable ? Math.max(1, this.parts.endpointCount()) : 1;
-    for (let attempt = 1; ; attempt++) {
-      const pauses = attempt - triesAsAsked - (isSerializable ? 1 : 0);
-      if (pauses > 0) await this.pause(pauses);
-      const answer = await this.attempt(attempt, attempt <= triesAsAsked ? asked : linearizable);
-      if (answer !== undefined) return answer;
-    }
+    let answer = await this.attempt(this.read.asked);
+    for (let round = 1; answer === undefined; round++) answer = await this.round(round);
+    return answer;
   }
 
-  /** @returns `undefined` when the answer is too old. */
-  private async attempt(attempt: number, request: Req): Promise<Res | undefined> {
-    const timeoutMs = Math.ceil(this.endAt - this.parts.clock.now());
-    if (timeoutMs <= 0) throw this.staleError(attempt - 1, undefined);
+  private async round(round: number): Promise<Res | undefined> {
+    const { asked, linearizable, isSerializable } = this.read;
+    const patienceMs = PATIENCE_MS * 2 ** (round - 1);
+    for (const endpoint of isSerializable ? this.parts.endpoints() : []) {
+      const answer = await this.attempt(asked, patienceMs, endpoint);
+      if (answer !== undefined) return answer;
+    }
+    const pauses = isSerializable ? round - 1 : round;
+    if (pauses > 0) await this.pause(pauses);
+    return this.attempt(linearizable, patienceMs);
+  }
+
+  /** @returns `undefined` when the answer is too old, or there is none after one that was. */
+  private async attempt(request: Req, patienceMs = Infinity, endpoint?: string): Promise<Res | undefined> {
+    const leftMs = Math.ceil(this.endAt - this.parts.clock.now());
+    if (leftMs <= 0) throw this.staleError();
+    this.attempts += 1;
     try {
-      const answer = await this.parts.rpc.unary(this.method, request, { ...this.options, timeoutMs });
+      const options = { ...this.options, timeoutMs: Math.min(leftMs, patienceMs), endpoint };
+      const answer = await this.parts.rpc.unary(this.method, request, options);
       const { revision } = headerOf(this.method, answer as Answer);
       if (revision >= this.seenRevision || this.read.isOfThePast) return answer;
       this.currentRevision = Math.max(this.currentRevision, revision);
-      return undefined;
     } catch (error) {
-      if (this.isBehind(error)) return undefined;
-      const isOutOfTime = error instanceof EtcdDeadlineExceededError || error instanceof EtcdUnavailableError;
-      throw isOutOfTime && attempt > 1 ? this.staleError(attempt, error) : error;
+      const mayGoOn = this.isBehind(error) || (this.attempts > 1 && isPassing(error));
+      if (!mayGoOn) throw error;
+      this.lastFailure = error;
     }
+    return undefined;
   }
 
   /** For a member that is behind, a revision of the past is one of the future. */
@@ -141,8 +155,8 @@ class OrderedRead<Req extends object, Res> {
     return pause(clock, delayMs, this.options.signal);
   }
 
-  private staleError(attempts: number, cause: unknown): EtcdStaleReadError {
-    const context = { method: this.method.label, attempts, cause };
+  private staleError(): EtcdStaleReadError {
+    const context = { method: this.method.label, attempts: this.attempts, cause: this.lastFailure };
     return new EtcdStaleReadError(this.seenRevision, this.currentRevision, this.timeoutMs, context);
   }
 }

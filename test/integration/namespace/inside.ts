@@ -36,8 +36,8 @@ function gatewayInside(gateway: Gateway): Gateway {
     getPrefix: async (prefix) => (await gateway.getPrefix(toStore(prefix))).map(fromStore),
     delete: (key) => gateway.delete(toStore(key)),
     deletePrefix: (prefix) => gateway.deletePrefix(toStore(prefix)),
-    history: async (prefix = '', fromRevision = 1) =>
-      (await gateway.history(toStore(prefix), fromRevision)).map(fromEvent),
+    history: async (prefix, fromRevision) =>
+      (await gateway.history(toStore(prefix ?? ''), fromRevision)).map(fromEvent),
   };
   return Object.assign(Object.create(gateway) as Gateway, inside);
 }

@@ -325,7 +325,7 @@ export class MemoryClient implements Rpc {
     request: Req,
     options: RpcCallOptions = {},
   ): Promise<Res> {
-    return (await this.etcd.unary(method, request as AnyRequest, options, this)) as Res;
+    return (await this.etcd.unary(method, request, options, this)) as Res;
   }
 
   duplex<Req extends object, Res>(method: DuplexMethod<Req, Res>): Duplex<Req, Res> {

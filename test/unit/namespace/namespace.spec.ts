@@ -25,7 +25,7 @@ function connect(): Rig {
   const time = { clock, random: () => 0.5 };
   const kv = new EtcdKv(rpc, { maxTxnOperations: 128, callTimeoutMs: 5_000 }, time);
   const lease = new EtcdLease(rpc, { callTimeoutMs: 5_000 }, time);
-  const parts = { rpc, kv, lease, watch, ...time, callTimeoutMs: 5_000, endpointCount: () => 1 };
+  const parts = { rpc, kv, lease, watch, ...time, callTimeoutMs: 5_000, endpoints: () => ['http://a:1'] };
   return { etcd, kv, lease, namespace: (start) => new EtcdNamespace(parts, new Keyspace(start)) };
 }
 

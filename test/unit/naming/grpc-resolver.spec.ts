@@ -35,7 +35,9 @@ interface Told {
   readonly serviceConfig: unknown;
 }
 
-class FakeMetadata {}
+class FakeMetadata {
+  readonly isFake = true;
+}
 
 const UNAVAILABLE = 14;
 

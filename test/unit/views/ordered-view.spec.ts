@@ -17,18 +17,25 @@ interface Rig {
   readonly view: OrderedView;
 }
 
+const ENDPOINTS = ['http://a:1', 'http://b:1', 'http://c:1'];
+
 /** A view of a cluster of three. */
 function watchTheOrder(options: OrderedOptions = {}): Rig {
   const { rpc, kv, clock } = fakeKv();
-  const parts = { rpc, kv, clock, random: () => 1, callTimeoutMs: 5_000, endpointCount: () => 3 };
+  const parts = { rpc, kv, clock, random: () => 1, callTimeoutMs: 5_000, endpoints: () => ENDPOINTS };
   return { rpc, clock, view: new OrderedView(parts, options) };
 }
 
 const at = (revision: number): wire.RangeResponse =>
   rangeAnswer([stored('a', `as of ${revision}`)], { header: header(revision) });
 
+/** How each read was asked for, and at which endpoint, if at one by name. */
 const readModes = (rpc: FakeRpc): string[] =>
-  rpc.requests(RANGE).map(({ serializable }) => (serializable === true ? 'serializable' : 'linearizable'));
+  rpc.calls.map(({ request, options: { endpoint } }) => {
+    const { serializable } = request as wire.RangeRequest;
+    const mode = serializable === true ? 'serializable' : 'linearizable';
+    return endpoint === undefined ? mode : `${mode} at ${endpoint}`;
+  });
 
 const futureRevision = new EtcdFutureRevisionError({
   reason: 'FutureRev',
@@ -46,21 +53,42 @@ describe('An ordered read', () => {
     }
   });
 
-  it('asks the next member when one is behind', async () => {
+  it('asks one member after the other, by name, when an answer is too old', async () => {
     const { rpc, view } = watchTheOrder({ revision: 9 });
-    rpc.answer(RANGE, at(4), at(9));
+    rpc.answer(RANGE, at(4), at(4), at(9));
 
     expect((await view.kv.get('a', { serializable: true }))?.value).toBe('as of 9');
-    expect(readModes(rpc)).toEqual(['serializable', 'serializable']);
+    expect(readModes(rpc)).toEqual(['serializable', 'serializable at http://a:1', 'serializable at http://b:1']);
   });
 
   it('reads linearizably when all of them are behind', async () => {
     const { rpc, view } = watchTheOrder({ revision: 9 });
-    rpc.answer(RANGE, at(4), at(8), at(4), at(10));
+    rpc.answer(RANGE, at(4), at(8), at(4), at(5), at(10));
 
     expect((await view.kv.get('a', { serializable: true }))?.value).toBe('as of 10');
-    expect(readModes(rpc)).toEqual(['serializable', 'serializable', 'serializable', 'linearizable']);
+    expect(readModes(rpc).slice(3)).toEqual(['serializable at http://c:1', 'linearizable']);
     expect(view.revision).toBe(10);
+  });
+
+  it('goes past members that fail, and gives none of them much time', async () => {
+    const { rpc, view } = watchTheOrder({ revision: 9 });
+    const late = new EtcdDeadlineExceededError(500, 'waiting for the answer of http://a:1');
+    rpc.answer(RANGE, at(4), late, new EtcdUnavailableError('the connection failed'), at(9));
+
+    expect((await view.kv.get('a', { serializable: true, timeoutMs: 60_000 }))?.value).toBe('as of 9');
+    expect(rpc.calls.map(({ options }) => options.timeoutMs)).toEqual([60_000, 500, 500, 500]);
+  });
+
+  it('begins another round, with more patience, when a cluster without a quorum has left it without an answer', async () => {
+    const { rpc, clock, view } = watchTheOrder({ revision: 9 });
+    const late = new EtcdDeadlineExceededError(500, 'waiting for the answer of http://a:1');
+    rpc.answer(RANGE, at(4), at(4), at(4), at(4), late, at(9));
+
+    const found = await view.kv.get('a', { serializable: true });
+
+    expect(found?.value).toBe('as of 9');
+    expect(rpc.calls.slice(4).map(({ options }) => options.timeoutMs)).toEqual([500, 1_000]);
+    expect(clock.pending()).toEqual([]);
   });
 
   it('sees its own writes: theirs count as revisions seen', async () => {
@@ -138,7 +166,7 @@ describe('An ordered transaction that only reads', () => {
   it('is repeated linearizably as a whole, those inside it too', async () => {
     const { rpc, view } = watchTheOrder({ revision: 9 });
     const answer = (revision: number): wire.TxnResponse => txnAnswer(true, [{ responseRange: at(revision) }], revision);
-    rpc.answer(TXN, answer(4), answer(5), answer(6), answer(9));
+    rpc.answer(TXN, answer(4), answer(5), answer(6), answer(7), answer(9));
 
     const { header: answered } = await view.kv
       .txn()
@@ -146,7 +174,7 @@ describe('An ordered transaction that only reads', () => {
       .commit();
 
     const modes = rpc.requests(TXN).map(({ success }) => success?.[0]?.requestRange?.serializable);
-    expect([answered.revision, modes]).toEqual([9, [true, true, true, false]]);
+    expect([answered.revision, modes]).toEqual([9, [true, true, true, true, false]]);
   });
 
   it('is not repeated when it writes: what it answers is the newest there is', async () => {
@@ -178,16 +206,15 @@ describe('An ordered read that finds nobody who has caught up', () => {
     expect(clock.pending()).toEqual([]);
   });
 
-  it.each([
-    new EtcdDeadlineExceededError(900, 'waiting for the answer of http://a:1'),
-    new EtcdUnavailableError('no endpoint'),
-  ])('fails so, too, when the linearizable read ends with $code, and keeps the reason', async (reason) => {
-    const { rpc, view } = watchTheOrder({ revision: 9 });
-    rpc.answer(RANGE, at(4), at(4), at(4), reason);
+  it('keeps what the last try saw', async () => {
+    const { rpc, clock, view } = watchTheOrder({ revision: 9 });
+    const reason = new EtcdUnavailableError('no endpoint');
+    rpc.answer(RANGE, at(4)).answerAlways(RANGE, reason);
 
-    const reading = view.kv.get('a', { serializable: true });
+    const failure = view.kv.get('a', { serializable: true }).catch((error: unknown) => error);
+    await clock.advance(5_000);
 
-    await expect(reading).rejects.toMatchObject({ code: 'ETCD_STALE_READ', cause: reason, attempts: 4 });
+    expect(await failure).toMatchObject({ code: 'ETCD_STALE_READ', cause: reason, currentRevision: 4 });
   });
 
   it('fails as any read when nobody answers at all', async () => {
