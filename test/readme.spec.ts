@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { programsOf, type Programs } from './readme/programs.js';
-import { eventually, freePorts, startChild, startEtcd, type Child, type Etcd } from './support/index.js';
+import { eventually, freePorts, listening, startChild, startEtcd, type Child, type Etcd } from './support/index.js';
 import { builtLibrary, ROOT_FOLDER } from './support/built.js';
 
 const ENDPOINT = 'http://127.0.0.1:2379';
@@ -76,7 +76,7 @@ async function serving(args: readonly string[], use: (url: string) => Promise<vo
   const child: Child = await startChild(process.execPath, args, { env });
   const url = `http://127.0.0.1:${port}`;
   try {
-    await child.waitForOutput(/listening|successfully started/);
+    await listening(child, url);
     await use(url);
   } finally {
     const { signal } = await child.stop();

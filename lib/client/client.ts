@@ -259,10 +259,11 @@ export class EtcdClient {
 
   /** What views of this client are made of. */
   private viewParts(): NamespaceParts {
-    const { kv, lease, watch, calls: rpc } = this;
+    const { kv, lease, watch, concurrency, calls: rpc } = this;
     const { callTimeoutMs } = this.settings;
     const endpoints = (): readonly string[] => this.connections.connected();
-    return { kv, lease, watch, rpc, callTimeoutMs, endpoints, clock: systemClock, random: Math.random };
+    const time = { clock: systemClock, random: Math.random };
+    return { kv, lease, watch, concurrency, rpc, callTimeoutMs, endpoints, ...time };
   }
 
   /**

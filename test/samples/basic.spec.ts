@@ -1,7 +1,16 @@
 /** sample/01-basic as a child process on a real etcd: every route, bad input, health through an outage, metrics, shutdown. */
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually, freePorts, startChild, startEtcd, type Child, type Etcd, type Member } from '../support/index.js';
+import {
+  eventually,
+  freePorts,
+  listening,
+  startChild,
+  startEtcd,
+  type Child,
+  type Etcd,
+  type Member,
+} from '../support/index.js';
 import { builtSample } from '../support/built.js';
 
 interface Answer {
@@ -28,7 +37,7 @@ async function startApp(): Promise<void> {
   const env = { PORT: String(port), ETCD_ENDPOINTS: etcd.endpoint, NO_COLOR: '1' };
   app = await startChild(process.execPath, [join(builtSample('01-basic'), 'main.js')], { env });
   url = `http://127.0.0.1:${port}`;
-  await app.waitForOutput(/Nest application successfully started/);
+  await listening(app, url);
 }
 
 /** Without keep-alive: a connection that the client keeps would hold up the end of the app, for some seconds. */

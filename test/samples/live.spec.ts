@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { builtSample } from '../support/built.js';
-import { eventually, freePorts, startChild, startEtcd, type Child, type Etcd } from '../support/index.js';
+import { eventually, freePorts, listening, startChild, startEtcd, type Child, type Etcd } from '../support/index.js';
 
 interface Message {
   readonly type: string;
@@ -23,15 +23,7 @@ async function startApp(): Promise<void> {
   const env = { PORT: String(port), ETCD_ENDPOINTS: etcd.endpoint, NO_COLOR: '1' };
   app = await startChild(process.execPath, [join(builtSample('02-live'), 'main.js')], { env });
   url = `http://127.0.0.1:${port}`;
-  await app.waitForOutput(/Nest application successfully started/);
-  await eventually(
-    () =>
-      ask('GET', '/').then(
-        ({ ok }) => ok,
-        () => false,
-      ),
-    { what: 'the page' },
-  );
+  await listening(app, url);
 }
 
 /** Reads the stream in the background until the test ends. */

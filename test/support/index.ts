@@ -12,4 +12,5 @@ export { type ClusterTls, type TlsOptions } from './etcd/tls.js';
 export { type Child, startChild, type ChildOptions } from './child.js';
 export { eventually, type EventuallyOptions } from './eventually.js';
 export { type Exit } from './guarded-process.js';
+export { listening } from './listening.js';
 export { type Direction, type MendOptions, startProxy, type TcpProxy } from './tcp-proxy.js';

@@ -66,7 +66,8 @@ export class DoubleBarrier {
    *
    * @throws {EtcdBarrierFullError} when as many are in already.
    * @throws {EtcdBarrierLostError} when the session ends before.
-   * @throws {EtcdAbortedError} when the signal aborts. After none of these it counts as entered.
+   * @throws {EtcdAbortedError} when the signal aborts. After none of these it counts as entered, unless its key could not
+   *   be deleted: that goes with the session.
    */
   async enter({ signal }: DoubleBarrierOptions = {}): Promise<void> {
     const { state } = this;

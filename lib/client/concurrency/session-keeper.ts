@@ -89,8 +89,17 @@ export class SessionKeeper implements AsyncDisposable {
         return await orAborted(setUpSession(this.tools, this.setUp, options), signal);
       } catch (error) {
         this.scope.check();
-        this.options.onFailure?.(error);
+        this.tell(error);
       }
+    }
+  }
+
+  /** A listener that throws must not cost the session. */
+  private tell(error: unknown): void {
+    try {
+      this.options.onFailure?.(error);
+    } catch {
+      return;
     }
   }
 }

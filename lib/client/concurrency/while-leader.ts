@@ -102,6 +102,7 @@ export class WhileLeader<T> {
     const { signal } = this.scope;
     const onStop = (): void => leadership.stop(reasonOf(signal));
     signal.addEventListener('abort', onStop, { once: true });
+    if (signal.aborted) onStop();
     let bodyError: unknown;
     try {
       const result = await this.body(leadership);
@@ -118,8 +119,11 @@ export class WhileLeader<T> {
 
   /** Only when the body has ended: told by its signal, it may need a moment for that. */
   private async giveUp(leadership: Leadership, bodyError: unknown): Promise<void> {
-    if (!leadership.isLeader) this.options.onLost?.(await leadership.lost, bodyError);
-    await leadership.resign().catch(() => undefined); // the key goes with its lease at the latest
+    try {
+      if (!leadership.isLeader) this.options.onLost?.(await leadership.lost, bodyError);
+    } finally {
+      await leadership.resign().catch(() => undefined); // the key goes with its lease at the latest
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 /** A part of the store as if it were the whole: every service of it, on keys that all start with one prefix. */
+import type { EtcdConcurrency } from '../concurrency/concurrency.js';
 import type { Key } from '../key-range.js';
 import type { EtcdKv } from '../kv/kv.js';
 import type { EtcdLease } from '../lease/lease.js';
@@ -12,6 +13,7 @@ import { NamespacedRpc } from './namespaced-rpc.js';
 export interface NamespaceParts extends OrderingParts {
   readonly lease: EtcdLease;
   readonly watch: EtcdWatch;
+  readonly concurrency: EtcdConcurrency;
 }
 
 /**
@@ -39,6 +41,8 @@ export class EtcdNamespace {
   readonly lease: EtcdLease;
   /** Changes below the prefix. */
   readonly watch: EtcdWatch;
+  /** Locks, elections and the rest, on keys below the prefix: those of two namespaces have nothing to do with each other. */
+  readonly concurrency: EtcdConcurrency;
 
   private readonly rpc: Rpc;
 
@@ -52,6 +56,7 @@ export class EtcdNamespace {
     this.kv = parts.kv.through(rpc);
     this.lease = parts.lease.through(rpc);
     this.watch = parts.watch.through(rpc, space);
+    this.concurrency = parts.concurrency.through(this);
   }
 
   /** What stands in front of every key in the store, as text. Bytes that are no UTF-8 show as U+FFFD. */

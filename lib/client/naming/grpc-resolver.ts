@@ -4,6 +4,7 @@
  * grpc-js comes in from outside, and is not imported: resolvers are registered in one copy of it, and which copy an app
  * makes its gRPC clients with only the app knows.
  */
+import { EtcdInvalidArgumentError } from '../errors.js';
 import type { EtcdStore } from '../views/store.js';
 import type { ServiceEndpoint } from './service-endpoint.js';
 import { ServiceEndpoints, type EndpointList } from './service-endpoints.js';
@@ -46,6 +47,7 @@ type GrpcResult =
 
 type GrpcListener = (result: GrpcResult, attributes: object, serviceConfig: object | null, note: string) => boolean;
 
+const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*$/;
 const ROUND_ROBIN = { ok: true, value: { loadBalancingConfig: [{ round_robin: {} }], methodConfig: [] } };
 
 /**
@@ -60,7 +62,8 @@ const ROUND_ROBIN = { ok: true, value: { loadBalancingConfig: [{ round_robin: {}
  * Registering the same scheme again replaces it for clients made later.
  *
  * @param grpc the module `@grpc/grpc-js` that the gRPC clients are made with: the app's own.
- * @param store the client that resolves, or a namespace of one. While it is closed, nothing is resolved.
+ * @param store the client that resolves, or a namespace of one. Once it is closed, nothing is resolved.
+ * @throws {EtcdInvalidArgumentError} when the module is not grpc-js, or the scheme none.
  * @see etcd `naming/resolver.NewBuilder`
  *
  * @example
@@ -74,6 +77,9 @@ export function registerEtcdResolver(
   store: Pick<EtcdStore, 'kv' | 'watch'>,
   { scheme = 'etcd' }: EtcdResolverOptions = {},
 ): void {
+  requireGrpc(grpc);
+  if (!SCHEME.test(scheme))
+    throw new EtcdInvalidArgumentError('scheme', 'must be a letter, then letters, digits, +, -, .', scheme);
   class EtcdResolver extends Resolver {
     constructor(target: GrpcTarget, listener: GrpcListener, channelOptions: Readonly<Record<string, unknown>>) {
       super(new ServiceEndpoints(store, targetOf(target)), grpc, listener, channelOptions);
@@ -84,6 +90,12 @@ export function registerEtcdResolver(
     }
   }
   grpc.experimental.registerResolver(scheme, EtcdResolver as never);
+}
+
+/** A default import of another module has no such place, and would fail with an error that says nothing. */
+function requireGrpc(grpc: Partial<GrpcModule>): void {
+  if (typeof grpc.experimental?.registerResolver === 'function') return;
+  throw new EtcdInvalidArgumentError('grpc', 'must be the module @grpc/grpc-js');
 }
 
 /** As Go's resolver reads it: what `etcd:///` is followed by. A path may begin with a slash of its own. */

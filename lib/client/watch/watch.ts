@@ -118,6 +118,7 @@ export class EtcdWatch {
    * trip. Begins to read at once.
    *
    * @throws {EtcdInvalidArgumentError} when an argument is none.
+   * @see etcd `clientv3/leasing`, in whose place this is: nobody has to wait for it to let go of a key before writing it
    *
    * @example
    * const flags = etcd.watch.view(prefix('flags/'));

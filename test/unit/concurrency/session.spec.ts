@@ -226,6 +226,19 @@ describe('A session that is kept', () => {
     expect([...etcd.store.leases]).toEqual([kept.session.leaseId]);
   });
 
+  it('outlives a listener that throws', async () => {
+    const onFailure = (): void => {
+      throw new Error('in the listener');
+    };
+    const kept = await concurrency.keepSession(register, { ttlSeconds: 10, onFailure });
+    etcd.next(LEASE_GRANT, 'refuse');
+
+    await etcd.revokeLease(kept.session.leaseId);
+    await etcd.pass(10_000);
+
+    expect(kept.session.isAlive).toBe(true);
+  });
+
   it('fails at once when the first set-up does, and leaves no lease', async () => {
     await expect(concurrency.keepSession(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
 

@@ -1,5 +1,6 @@
 /** A namespace as a whole: its services see its keys only, and share what is open with the client they are a view of. */
 import { describe, expect, it } from '@jest/globals';
+import { EtcdConcurrency } from '../../../lib/client/concurrency/concurrency.js';
 import { EtcdInvalidArgumentError } from '../../../lib/client/errors.js';
 import { prefix, type Key } from '../../../lib/client/key-range.js';
 import { EtcdKv } from '../../../lib/client/kv/kv.js';
@@ -25,7 +26,9 @@ function connect(): Rig {
   const time = { clock, random: () => 0.5 };
   const kv = new EtcdKv(rpc, { maxTxnOperations: 128, callTimeoutMs: 5_000 }, time);
   const lease = new EtcdLease(rpc, { callTimeoutMs: 5_000 }, time);
-  const parts = { rpc, kv, lease, watch, ...time, callTimeoutMs: 5_000, endpoints: () => ['http://a:1'] };
+  const limits = { callTimeoutMs: 5_000, maxTxnOperations: 128 };
+  const concurrency = new EtcdConcurrency({ kv, lease, watch }, limits, time);
+  const parts = { rpc, kv, lease, watch, concurrency, ...time, ...limits, endpoints: () => ['http://a:1'] };
   return { etcd, kv, lease, namespace: (start) => new EtcdNamespace(parts, new Keyspace(start)) };
 }
 

@@ -240,6 +240,19 @@ describe('The resolver', () => {
     expect([...registered.keys()]).toEqual(['etcd-eu']);
   });
 
+  it.each(['', '1st', 'etcd:', '__proto__'])('is not registered under %p, which is no scheme', (scheme) => {
+    expect(() => connect({ scheme })).toThrow('argument scheme must be a letter');
+  });
+
+  it('is registered in nothing but grpc-js', () => {
+    const { watch } = new FakeEtcd();
+    const store = { watch } as unknown as Parameters<typeof registerEtcdResolver>[1];
+
+    expect(() => registerEtcdResolver({} as GrpcModule, store)).toThrow(
+      'argument grpc must be the module @grpc/grpc-js',
+    );
+  });
+
   it('says which grpc-js it needs when it meets an older one', () => {
     const { registered } = connect();
     const ofOldGrpc = { onSuccessfulResolution: () => undefined };
