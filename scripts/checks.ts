@@ -31,7 +31,11 @@ const GENERATED_CODE: Check = {
 };
 const TYPES: Check = { name: 'types', command: tool('tsc'), args: ['-p', 'tsconfig.json', '--noEmit'] };
 const LIBRARY: Check = { name: 'build of the library', command: tool('nest'), args: ['build', 'lib'] };
-const SAMPLES: Check = { name: 'build of the samples', command: tool('nest'), args: ['build', 'basic', 'live'] };
+const SAMPLES: Check = {
+  name: 'build of the samples',
+  command: tool('nest'),
+  args: ['build', 'basic', 'live', 'cluster'],
+};
 
 /**
  * Stages of lanes that run at the same time, two for the two cores that a CI machine has.

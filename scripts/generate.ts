@@ -1,8 +1,9 @@
-/** Writes `lib/client/rpc/generated/` from `proto/`: the descriptor the codec runs on, and the messages as TypeScript types. */
+/** Writes `lib/client/rpc/generated/` from `proto/`: the messages as TypeScript types, code for the frequent ones, a descriptor for the others. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
+import { codecFile } from './generate-codec.js';
 
 const ROOT_FOLDER = dirname(dirname(fileURLToPath(import.meta.url)));
 const PROTO_FOLDER = join(ROOT_FOLDER, 'proto');
@@ -274,9 +275,18 @@ function readIfThere(path: string): string | undefined {
   }
 }
 
+function codecText(root: protobuf.Root): string {
+  const sides = sidesOf(everything(root));
+  return codecFile(root, { nameOf, isIdentifier, reach, receivedName: (type) => messageName(type, 'received', sides) });
+}
+
 function main(): void {
   const root = loadProtos();
-  const files = { 'descriptor.ts': descriptorFile(root), 'messages.ts': messagesFile(root) };
+  const files = {
+    'codec.ts': codecText(root),
+    'descriptor.ts': descriptorFile(root),
+    'messages.ts': messagesFile(root),
+  };
   const stale = Object.entries(files)
     .map(([name, text]) => ({ path: join(OUTPUT_FOLDER, name), text }))
     .filter(({ path, text }) => readIfThere(path) !== text);

@@ -1,4 +1,4 @@
-/** `npm start`, `npm run start:live`: builds the library and a sample, and runs the sample with an etcd of its own until Ctrl-C. */
+/** `npm start`, `npm run start:live`, `start:cluster`: builds the library and a sample, and runs the sample with an etcd of its own until Ctrl-C. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -13,10 +13,19 @@ interface Sample {
   readonly project: string;
   readonly folder: string;
   readonly command: string;
+  /** How many of it run, on one port after the other. */
+  readonly instances: number;
   /** Answers with 200 once it serves. */
   readonly readyPath: string;
   /** What to try, a line each. */
-  readonly hints: (url: string) => readonly string[];
+  readonly hints: (url: string, instances: readonly Instance[]) => readonly string[];
+}
+
+/** A sample that runs. */
+interface Instance {
+  readonly name: string;
+  readonly url: string;
+  readonly process: GuardedProcess;
 }
 
 const JSON_BODY = `-H 'content-type: application/json' -d`;
@@ -26,6 +35,7 @@ const SAMPLES: readonly Sample[] = [
     project: 'basic',
     folder: 'sample/01-basic',
     command: 'npm start',
+    instances: 1,
     readyPath: '/health',
     hints: (url) => [
       `curl -X PUT    ${url}/kv/greeting ${JSON_BODY} '{"value":"hello"}'`,
@@ -41,6 +51,7 @@ const SAMPLES: readonly Sample[] = [
     project: 'live',
     folder: 'sample/02-live',
     command: 'npm run start:live',
+    instances: 1,
     readyPath: '/',
     hints: (url) => [
       `open     ${url} in two windows, and edit in one of them`,
@@ -48,9 +59,22 @@ const SAMPLES: readonly Sample[] = [
       `curl     -X PUT ${url}/keys/greeting ${JSON_BODY} '{"value":"hello","revision":null}'`,
     ],
   },
+  {
+    project: 'cluster',
+    folder: 'sample/03-cluster-jobs',
+    command: 'npm run start:cluster',
+    instances: 3,
+    readyPath: '/cluster',
+    hints: (url, instances) => [
+      `open ${instances.map((each) => each.url).join(' or ')}: who leads, and who did which tick`,
+      `curl ${url}/cluster`,
+      ...instances.map(({ name, process: { pid } }) => `kill -9 ${pid}   # ends ${name}, kill ${pid} tells it to end`),
+    ],
+  },
 ];
 
 const DEFAULT_PORT = 3000;
+const HIGHEST_PORT = 65_535;
 const START_TIMEOUT_MS = 30_000;
 /** Longer than the sample's slowest request, which ends with its call to etcd after 5 seconds. */
 const STOP_TIMEOUT_MS = 10_000;
@@ -64,22 +88,24 @@ function chooseSample(project: string | undefined): Sample {
   throw new StartError(`Which sample? One of: ${SAMPLES.map((each) => each.project).join(', ')}.`);
 }
 
-async function choosePort({ command }: Sample): Promise<number> {
+async function choosePorts({ command, instances }: Sample): Promise<readonly number[]> {
   const text = process.env['PORT'] ?? '';
-  const port = text === '' ? DEFAULT_PORT : Number(text);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new StartError(`PORT must be a whole number from 1 to 65535, but is ${JSON.stringify(text)}.`);
+  const first = text === '' ? DEFAULT_PORT : Number(text);
+  const highest = HIGHEST_PORT - instances + 1;
+  if (!Number.isInteger(first) || first < 1 || first > highest) {
+    throw new StartError(`PORT must be a whole number from 1 to ${highest}, but is ${JSON.stringify(text)}.`);
   }
-  await requireFree(port, command);
-  return port;
+  const ports = Array.from({ length: instances }, (_, index) => first + index);
+  for (const port of ports) await requireFree(port, `PORT=${first + instances} ${command}`);
+  return ports;
 }
 
 /** Asked before anything is built, and in the same way as the sample will ask: on every address. */
-async function requireFree(port: number, command: string): Promise<void> {
+async function requireFree(port: number, otherwise: string): Promise<void> {
   const server = createServer().listen(port);
   await once(server, 'listening').catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new StartError(`Port ${port} cannot be used (${reason}). Choose another one: PORT=${port + 1} ${command}`);
+    throw new StartError(`Port ${port} cannot be used (${reason}). Choose another one: ${otherwise}`);
   });
   server.close();
   await once(server, 'close');
@@ -99,15 +125,17 @@ async function getEtcd(): Promise<Etcd> {
   }
 }
 
-function startSample({ folder }: Sample, port: number, etcd: Etcd): Promise<GuardedProcess> {
+async function startInstance({ folder }: Sample, name: string, port: number, etcd: Etcd): Promise<Instance> {
   const mainFile = join(ROOT_FOLDER, folder, 'dist/main.js');
-  const env = { ...process.env, PORT: String(port), ETCD_ENDPOINTS: etcd.endpoints.join(',') };
-  return startGuarded(process.execPath, ['--enable-source-maps', mainFile], { env, output: process.stdout.fd });
+  const env = { ...process.env, PORT: String(port), INSTANCE: name, ETCD_ENDPOINTS: etcd.endpoints.join(',') };
+  const output = process.stdout.fd;
+  const started = await startGuarded(process.execPath, ['--enable-source-maps', mainFile], { env, output });
+  return { name, url: `http://localhost:${port}`, process: started };
 }
 
-async function untilItAnswers(readyUrl: string, sample: GuardedProcess): Promise<void> {
+async function untilItAnswers(readyUrl: string, running: GuardedProcess): Promise<void> {
   let exit: Exit | undefined;
-  void sample.exited.then((seen) => (exit = seen));
+  void running.exited.then((seen) => (exit = seen));
   await eventually(async () => exit ?? (await fetch(readyUrl)).status === 200, {
     what: `an answer of ${readyUrl}`,
     timeoutMs: START_TIMEOUT_MS,
@@ -120,17 +148,18 @@ function describeExit({ code, signal }: Exit): string {
   return signal === null ? `exit code ${String(code)}` : signal;
 }
 
-function showHints({ folder, hints }: Sample, url: string, etcd: Etcd): void {
+function showHints({ folder, hints }: Sample, instances: readonly Instance[], etcd: Etcd): void {
   const isOurs = etcd.members.length > 0;
+  const urls = instances.map(({ url }) => url);
   console.log(`
-${folder}  ${url}
+${folder}  ${urls.join(' ')}
 etcd ${etcd.version}      ${etcd.endpoints.join(', ')}${isOurs ? ' (its data goes when this command ends)' : ''}
 
-${hints(url)
+${hints(urls[0] ?? '', instances)
   .map((line) => `  ${line}`)
   .join('\n')}
 
-Ctrl-C stops ${isOurs ? 'both' : 'the sample'}.`);
+Ctrl-C stops ${isOurs ? 'all of it' : 'the sample'}.`);
 }
 
 /** The first asks for an orderly end. The next one finds no listener, so it ends this process and all it started at once. */
@@ -140,38 +169,54 @@ function stopSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-async function stop(sample: GuardedProcess): Promise<void> {
-  sample.child.kill('SIGTERM');
-  const escalation = setTimeout(() => sample.child.kill('SIGKILL'), STOP_TIMEOUT_MS);
-  await waitForExit(sample);
+async function stop({ process: { child }, process: running }: Instance): Promise<void> {
+  child.kill('SIGTERM');
+  const escalation = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  await waitForExit(running);
   clearTimeout(escalation);
 }
 
+/** Resolves when the last one has ended; of the others it says so, unless all are told to end. */
+async function untilAllEnded(instances: readonly Instance[], told: Promise<unknown>): Promise<Exit | undefined> {
+  let left = instances.length;
+  let isTold = false;
+  void told.then(() => (isTold = true));
+  const exits = instances.map(async ({ name, process: running }) => {
+    const exit = await waitForExit(running);
+    left -= 1;
+    if (left > 0 && !isTold) console.log(`${name} has ended (${describeExit(exit)}); ${left} left`);
+    return exit;
+  });
+  return (await Promise.all(exits)).at(-1);
+}
+
 /** Runs until a signal comes or the sample ends by itself. */
-async function runSample(sample: Sample, port: number, etcd: Etcd): Promise<void> {
-  const url = `http://localhost:${port}`;
+async function runSample(sample: Sample, ports: readonly number[], etcd: Etcd): Promise<void> {
   const stopped = stopSignal();
-  const running = await startSample(sample, port, etcd);
+  const instances: Instance[] = [];
   try {
-    const answers = untilItAnswers(`${url}${sample.readyPath}`, running);
-    await Promise.race([stopped, answers.then(() => showHints(sample, url, etcd))]);
-    const crash = waitForExit(running).then((exit) => {
-      throw new StartError(`The sample ended by itself (${describeExit(exit)}).`);
+    for (const [index, port] of ports.entries()) {
+      instances.push(await startInstance(sample, `instance-${index + 1}`, port, etcd));
+    }
+    const answers = instances.map(({ url, process: running }) => untilItAnswers(`${url}${sample.readyPath}`, running));
+    await Promise.race([stopped, Promise.all(answers).then(() => showHints(sample, instances, etcd))]);
+    const crash = untilAllEnded(instances, stopped).then((exit) => {
+      throw new StartError(`The sample ended by itself (${exit === undefined ? 'no instance' : describeExit(exit)}).`);
     });
     await Promise.race([stopped, crash]);
   } finally {
-    await stop(running);
+    await Promise.all(instances.map(stop));
   }
 }
 
 async function main(): Promise<void> {
   const sample = chooseSample(process.argv[2]);
-  const port = await choosePort(sample);
+  const ports = await choosePorts(sample);
   console.log(`Building nest-etcd and ${sample.folder}`);
   await build('lib');
   await build(sample.project);
   await using etcd = await getEtcd();
-  await runSample(sample, port, etcd);
+  await runSample(sample, ports, etcd);
 }
 
 try {

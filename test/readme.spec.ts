@@ -13,6 +13,9 @@ const TESTED = [
   'client',
   'watches',
   'leases',
+  'coordination',
+  'views',
+  'endpoints',
   'administration',
   'errors',
   'configured',
@@ -44,6 +47,9 @@ beforeAll(async () => {
     client: here,
     watches: here,
     leases: here,
+    coordination: here,
+    views: here,
+    endpoints: here,
     administration: here,
     configured: here,
     filtered: here,
@@ -98,15 +104,22 @@ describe('the programs in the README', () => {
     expect(programs.strays).toEqual([]);
   });
 
-  it.each(['client', 'watches', 'leases', 'administration', 'errors', 'intercepted'])(
-    '%s prints what its comments say',
-    async (name) => {
-      const printed = programs.printed(name);
+  it.each([
+    'client',
+    'watches',
+    'leases',
+    'coordination',
+    'views',
+    'endpoints',
+    'administration',
+    'errors',
+    'intercepted',
+  ])('%s prints what its comments say', async (name) => {
+    const printed = programs.printed(name);
 
-      expect(printed.length).toBeGreaterThan(0);
-      expect(await run(name)).toEqual(printed);
-    },
-  );
+    expect(printed.length).toBeGreaterThan(0);
+    expect(await run(name)).toEqual(printed);
+  });
 
   it('secure connects with certificates and a password', async () => {
     const { password } = secureEtcd.auth.root!;

@@ -1,35 +1,38 @@
-/** `npm run bench:reliability`: each scenario several times with each client; prints a table and writes the figures as JSON. */
+/** `npm run bench:reliability`: each scenario several times with each client; rewrites its chapter of docs/reliability.md. */
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
-import { cpus, totalmem } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { findEtcd } from '../../test/support/index.js';
-import { SCENARIOS, type Figures } from './scenarios.js';
+import type { Figures } from './figures.js';
+import { chapterOf, withFigures, type Results, type Series } from './report.js';
+import { resultsOf, ROOT } from './results.js';
+import { SCENARIOS } from './scenarios.js';
 import { SUBJECTS, type SubjectName } from './subjects.js';
 
-const RUN_LIMIT_MS = 180_000;
-const FOLDER = join(import.meta.dirname);
-
-/** All runs of one scenario with one client. */
-interface Series {
-  readonly scenario: string;
-  readonly subject: SubjectName;
-  readonly runs: readonly Figures[];
-}
+const RUN_LIMIT_MS = 240_000;
+const FOLDER = import.meta.dirname;
+const PAGE = join(ROOT, 'docs', 'reliability.md');
 
 const { values: options } = parseArgs({
   options: {
-    runs: { type: 'string', default: '5' },
-    only: { type: 'string', default: Object.keys(SCENARIOS).join(',') },
-    output: { type: 'string', default: join(FOLDER, 'results.json') },
+    runs: { type: 'string', default: '3' },
+    /** Some scenarios, separated by commas: their figures are printed, and nothing is written. */
+    only: { type: 'string' },
   },
 });
 
-async function runOnce(scenario: string, subject: SubjectName): Promise<Figures> {
+/** A run whose scenario could not be carried out, as on a machine that is too busy, says nothing of the client: once more. */
+async function runOnce(scenario: string, subject: SubjectName, triesLeft = 2): Promise<Figures> {
   const args = ['--import', 'tsx', join(FOLDER, 'run-one.ts'), scenario, subject];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: RUN_LIMIT_MS });
-  return JSON.parse(stdout.trim().split('\n').at(-1)!) as Figures;
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: RUN_LIMIT_MS });
+    return JSON.parse(stdout.trim().split('\n').at(-1)!) as Figures;
+  } catch (error) {
+    console.error(`${scenario} ${subject} could not be carried out`, error);
+    if (triesLeft === 0) throw error;
+    return runOnce(scenario, subject, triesLeft - 1);
+  }
 }
 
 async function measure(scenario: string, subject: SubjectName): Promise<Series> {
@@ -38,42 +41,25 @@ async function measure(scenario: string, subject: SubjectName): Promise<Series> 
     runs.push(await runOnce(scenario, subject));
     console.error(`${scenario} ${subject} ${run + 1}: ${JSON.stringify(runs.at(-1))}`);
   }
-  return { scenario, subject, runs };
+  return { scenario, title: SCENARIOS[scenario]!.title, subject, runs };
 }
 
-/** `median (worst)` of a figure. */
-function summary(runs: readonly Figures[], figure: string): string {
-  const sorted = runs.map((run) => run[figure] ?? 0).sort((a, b) => a - b);
-  const show = (value: number): string => Math.round(value).toLocaleString('en');
-  const median = sorted[Math.floor((sorted.length - 1) / 2)]!;
-  return `${show(median)} (${show(sorted.at(-1)!)})`;
-}
-
-function table(all: readonly Series[]): string {
-  const lines = [`| scenario | figure | ${SUBJECTS.join(' | ')} |`, `|---|---|${SUBJECTS.map(() => '---|').join('')}`];
-  for (const [scenario, { title }] of Object.entries(SCENARIOS)) {
-    const series = SUBJECTS.flatMap(
-      (subject) => all.find((one) => one.scenario === scenario && one.subject === subject) ?? [],
-    );
-    const figures = new Set(series.flatMap(({ runs }) => runs.flatMap((run) => Object.keys(run))));
-    for (const [index, figure] of [...figures].entries()) {
-      const cells = series.map(({ runs }) => summary(runs, figure));
-      lines.push(`| ${index === 0 ? title : ''} | ${figure} | ${cells.join(' | ')} |`);
-    }
+async function measureAll(scenarios: readonly string[]): Promise<Results> {
+  const loadBefore = loadavg()[0]!;
+  const series: Series[] = [];
+  for (const scenario of scenarios) {
+    for (const subject of SUBJECTS) series.push(await measure(scenario, subject));
   }
-  return lines.join('\n');
+  return resultsOf(series, loadBefore);
 }
 
 async function main(): Promise<void> {
-  const { version } = await findEtcd();
-  const all: Series[] = [];
-  for (const scenario of options.only.split(',')) {
-    for (const subject of SUBJECTS) all.push(await measure(scenario, subject));
-  }
-  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, memoryGib: Math.round(totalmem() / 2 ** 30) };
-  const facts = { takenAt: new Date().toISOString(), node: process.version, etcd: version, machine };
-  await writeFile(options.output, `${JSON.stringify({ ...facts, series: all }, undefined, 2)}\n`);
-  console.log(table(all));
+  const results = await measureAll(options.only?.split(',') ?? Object.keys(SCENARIOS));
+  const chapter = chapterOf(results);
+  console.log(chapter);
+  if (options.only !== undefined) return;
+  await writeFile(join(FOLDER, 'results.json'), `${JSON.stringify(results, undefined, 2)}\n`);
+  await writeFile(PAGE, withFigures(await readFile(PAGE, 'utf8'), 'calls', chapter));
 }
 
 await main();

@@ -9,6 +9,12 @@ let unhandled = 0;
 process.on('unhandledRejection', () => (unhandled += 1));
 process.on('uncaughtException', () => (unhandled += 1));
 
-const figures = await SCENARIOS[scenario]!.run((place) => makeSubject(subject as SubjectName, place));
-console.log(JSON.stringify({ ...figures, ...(unhandled > 0 ? { 'unhandled errors': unhandled } : {}) }));
-process.exit(0); // a client that keeps its process alive after close() must not hold up the next run
+// A client that keeps its process alive after close() must not hold up the next run: hence the exits.
+try {
+  const figures = await SCENARIOS[scenario]!.run((place) => makeSubject(subject as SubjectName, place));
+  console.log(JSON.stringify({ ...figures, ...(unhandled > 0 ? { 'unhandled errors': unhandled } : {}) }));
+  process.exit(0);
+} catch (error) {
+  console.error(error);
+  process.exit(1);
+}

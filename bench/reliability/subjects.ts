@@ -16,7 +16,7 @@ export interface Subject {
   /** Writes a key that does not exist. @returns `false` when the client says that somebody else was first. */
   create(key: string, value: string): Promise<boolean>;
   /** @returns whether an error of this client says that the write was certainly not applied. */
-  claimsNotApplied(error: unknown): boolean;
+  deniesWrite(error: unknown): boolean;
   close(): Promise<void>;
 }
 
@@ -37,7 +37,7 @@ function ours({ endpoints, auth }: Place): Subject {
       await client.kv.put(key, value);
     },
     create: async (key, value) => (await client.kv.create(key, value)).succeeded,
-    claimsNotApplied: (error) => error instanceof EtcdError && error.outcome === 'not-applied',
+    deniesWrite: (error) => error instanceof EtcdError && error.outcome === 'not-applied',
     close: () => client.close(),
   };
 }
@@ -54,7 +54,7 @@ function peer({ endpoints, auth }: Place): Subject {
       const { succeeded } = await client.if(key, 'Create', '==', 0).then(client.put(key).value(value)).commit();
       return succeeded;
     },
-    claimsNotApplied: () => false,
+    deniesWrite: () => false,
     close: () => {
       client.close();
       return Promise.resolve();

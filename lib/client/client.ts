@@ -1,9 +1,13 @@
 /** The client: builds the parts, hands each service the seam, and owns their life. */
 import { EtcdAuth } from './auth/auth.js';
-import { systemClock } from './clock.js';
+import { MAX_DELAY_MS, systemClock } from './clock.js';
 import { EtcdCluster } from './cluster/cluster.js';
 import { EtcdConcurrency } from './concurrency/concurrency.js';
+import type { Endpoint } from './endpoint.js';
+import { EtcdInvalidArgumentError } from './errors.js';
 import { EtcdKv } from './kv/kv.js';
+import type { Reach } from './kv/pending-read.js';
+import { ReadCoalescer } from './kv/read-coalescer.js';
 import type { LeaseStats } from './lease/lease-keeper.js';
 import { EtcdLease } from './lease/lease.js';
 import type { Key } from './key-range.js';
@@ -11,7 +15,7 @@ import { EtcdMaintenance } from './maintenance/maintenance.js';
 import { Keyspace } from './namespace/keyspace.js';
 import { EtcdNamespace, type NamespaceParts } from './namespace/namespace.js';
 import {
-  refusePlaintextWithTls,
+  refusePlaintext,
   requireTimeout,
   resolveEndpoints,
   resolveOptions,
@@ -19,6 +23,8 @@ import {
   type ResolvedOptions,
 } from './options.js';
 import { Calls } from './rpc/calls.js';
+import { tellingOfClearText } from './rpc/clear-text.js';
+import { publishCredentialsInTheClear } from './rpc/diagnostics.js';
 import { Endpoints, type EndpointStatus } from './rpc/endpoints.js';
 import { grpcConnector } from './rpc/grpc-transport.js';
 import { CallHeaders } from './rpc/headers.js';
@@ -49,7 +55,7 @@ export interface EtcdClientStats {
   readonly name: string;
   /** Each endpoint with what it is doing. */
   readonly endpoints: readonly EndpointStatus[];
-  /** Unary calls and streams that run now. */
+  /** Unary calls and streams that run now. Reads that travel together are one call. */
   readonly inFlight: number;
   /** Attempts beyond the first of a call, since the client was made. */
   readonly retries: number;
@@ -59,6 +65,18 @@ export interface EtcdClientStats {
   readonly watch: WatchStats;
   /** What the leases that it keeps alive are doing. */
   readonly lease: LeaseStats;
+}
+
+/** How a client ends. */
+export interface CloseOptions {
+  /**
+   * Milliseconds that calls under way are given to finish, while new ones are refused; watches end at once. An outage is
+   * not waited for.
+   *
+   * @default 0
+   * @remarks an integer from 0 to 2_147_483_647.
+   */
+  readonly drainMs?: number | undefined;
 }
 
 /** What the whole client is doing. */
@@ -94,6 +112,8 @@ export class EtcdClient {
   private readonly settings: Settings;
   private readonly connections: Endpoints;
   private readonly calls: Calls;
+  /** What keys are read through; `undefined` when each read is sent by itself. */
+  private readonly coalescer: ReadCoalescer | undefined;
   private readonly feed = new StatusFeed();
   private readonly memberSync: MemberSync;
   private closing: Promise<void> | undefined;
@@ -109,7 +129,7 @@ export class EtcdClient {
       ...time,
       connectTimeoutMs,
       maxReconnectDelayMs,
-      connect: grpcConnector(resolved, USER_AGENT),
+      connect: tellingOfClearText(grpcConnector(resolved, USER_AGENT), resolved, (to) => this.tellOfClearText(to)),
       probe: linearizableProbe(headers),
       onChange: (endpoint, { name: state }, reason) => this.feed.publish({ type: 'endpoint', endpoint, state, reason }),
     });
@@ -120,12 +140,13 @@ export class EtcdClient {
       connectTimeoutMs,
       rpc: this.calls,
       endpoints: this.connections,
-      usesTls: this.settings.usesTls,
+      requireAllowed: (endpoint) => this.requireAllowed([endpoint]),
       onSynced: (list) => this.feed.publish({ type: 'endpoints', endpoints: list }),
       onFailed: (error) => this.feed.publish({ type: 'sync-failed', error }),
     });
     if (this.settings.autoSyncIntervalMs > 0) this.memberSync.start(this.settings.autoSyncIntervalMs);
-    this.kv = new EtcdKv(this.calls, this.settings, time);
+    this.coalescer = this.settings.coalesceReads ? this.makeCoalescer() : undefined;
+    this.kv = new EtcdKv(this.coalescer ?? this.calls, this.settings, time);
     const { callTimeoutMs, maxResponseBytes: maxRevisionBytes } = this.settings;
     const onStatus = (event: EtcdClientEvent): void => this.feed.publish(event);
     this.watch = new EtcdWatch(this.calls, { ...time, callTimeoutMs, maxRevisionBytes, onStatus });
@@ -155,10 +176,19 @@ export class EtcdClient {
     return states.has('connecting') ? 'connecting' : 'idle';
   }
 
-  /** A picture of what the client is doing, for metrics and health. */
+  /**
+   * A picture of what the client is doing, for metrics and health. Asks nobody.
+   *
+   * @example
+   * const { endpoints, inFlight } = etcd.stats();
+   * const away = endpoints.filter(({ state }) => state !== 'ready').map(({ endpoint, reason }) => `${endpoint}: ${reason}`);
+   */
   stats(): EtcdClientStats {
     const [watch, lease] = [this.watch.stats(), this.lease.stats()];
-    return { name: this.name, endpoints: this.connections.status(), ...this.calls.counters(), watch, lease };
+    const { inFlight, ...counters } = this.calls.counters();
+    const reads = this.coalescer?.waiting ?? 0;
+    const endpoints = this.connections.status();
+    return { name: this.name, endpoints, inFlight: inFlight + reads, ...counters, watch, lease };
   }
 
   /**
@@ -180,6 +210,9 @@ export class EtcdClient {
    * @throws {EtcdUnavailableError} when no endpoint can be used in time; `endpoints` names each with its reason.
    * @throws {EtcdUnsupportedError} with `rejectOldCluster`, when a member is older than 3.4.
    * @throws {EtcdAbortedError} when the signal aborts.
+   *
+   * @example
+   * await etcd.ready({ timeoutMs: 3_000 });
    */
   async ready(options: CallOptions = {}): Promise<void> {
     const { callTimeoutMs, rejectOldCluster } = this.settings;
@@ -196,10 +229,13 @@ export class EtcdClient {
    *
    * @throws {EtcdConfigError} when the list is empty or an endpoint cannot be read; nothing changes then.
    * @see etcd `clientv3.Client.SetEndpoints`
+   *
+   * @example
+   * etcd.setEndpoints(['http://10.0.0.4:2379', 'http://10.0.0.5:2379']);
    */
   setEndpoints(endpoints: string | readonly string[]): void {
     const resolved = resolveEndpoints(endpoints);
-    refusePlaintextWithTls(resolved, this.settings.usesTls ? {} : undefined);
+    this.requireAllowed(resolved);
     this.connections.replace(resolved);
     this.feed.publish({ type: 'endpoints', endpoints: this.endpoints });
   }
@@ -210,6 +246,9 @@ export class EtcdClient {
    * @returns the endpoints that are in use now.
    * @throws {EtcdUnavailableError} when no advertised endpoint can be used; the endpoints stay as they were.
    * @see etcd `clientv3.Client.Sync`
+   *
+   * @example
+   * const endpoints = await etcd.sync();
    */
   sync(options: CallOptions = {}): Promise<readonly string[]> {
     return this.memberSync.sync(options);
@@ -247,36 +286,74 @@ export class EtcdClient {
   /**
    * Ends every call in flight with `EtcdClosedError` and closes the connections; later calls are refused. Idempotent.
    * Afterwards nothing of the client keeps the process alive.
+   *
+   * With `drainMs` the calls in flight may finish first. A second `close()` without it ends that wait.
+   *
+   * @throws {EtcdInvalidArgumentError} when `drainMs` is out of range; the client stays open.
+   *
+   * @example
+   * await etcd.close({ drainMs: 3_000 });
    */
-  close(): Promise<void> {
-    this.closing ??= this.shutDown();
-    return this.closing;
+  async close({ drainMs = 0 }: CloseOptions = {}): Promise<void> {
+    if (!Number.isInteger(drainMs) || drainMs < 0 || drainMs > MAX_DELAY_MS) {
+      throw new EtcdInvalidArgumentError('drainMs', `must be an integer from 0 to ${MAX_DELAY_MS}`, drainMs);
+    }
+    this.closing ??= this.shutDown(drainMs);
+    if (drainMs === 0) this.calls.hurry();
+    await this.closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
+  private makeCoalescer(): ReadCoalescer {
+    const reach = (): Reach => ({
+      isConnected: this.connections.connected().length > 0,
+      failures: this.connections.failures(),
+    });
+    return new ReadCoalescer({ rpc: this.calls, clock: systemClock, limits: this.settings, reach });
+  }
+
   /** What views of this client are made of. */
   private viewParts(): NamespaceParts {
-    const { kv, lease, watch, concurrency, calls: rpc } = this;
+    const { kv, lease, watch, concurrency } = this;
+    const rpc = this.coalescer ?? this.calls;
     const { callTimeoutMs } = this.settings;
     const endpoints = (): readonly string[] => this.connections.connected();
     const time = { clock: systemClock, random: Math.random };
     return { kv, lease, watch, concurrency, rpc, callTimeoutMs, endpoints, ...time };
   }
 
+  /** Keeps to the options with an endpoint that comes later. */
+  private requireAllowed(endpoints: readonly Endpoint[]): void {
+    const { usesTls, requireTls } = this.settings;
+    refusePlaintext(endpoints, { tls: usesTls ? {} : undefined, requireTls });
+  }
+
+  private tellOfClearText(endpoint: string): void {
+    this.feed.publish({ type: 'credentials-in-the-clear', endpoint });
+    publishCredentialsInTheClear(this.name, endpoint);
+  }
+
   /**
    * Sessions first, since they give their leases back; then watches and keep-alives, which would open new streams; then
-   * calls, which would see closed connections as failures. Without a session all of it is done before this returns.
+   * calls, which would see closed connections as failures. Without a session, and with nothing to wait for, all of it is
+   * done before this returns. While calls are waited for, sessions and leases live on: those calls may lean on them.
    */
-  private async shutDown(): Promise<void> {
+  private async shutDown(drainMs: number): Promise<void> {
     this.memberSync.close();
+    this.coalescer?.flush();
+    if (drainMs > 0) {
+      this.watch.close();
+      await this.calls.drain(drainMs);
+    }
     const sessionsClosed = this.concurrency.close();
     if (sessionsClosed !== undefined) await sessionsClosed;
     this.watch.close();
     this.lease.close();
     this.calls.close();
+    this.coalescer?.flush();
     this.connections.close();
     this.feed.close();
   }

@@ -80,6 +80,13 @@ function parseNetwork(text: string, option: string): Endpoint {
   return { text, security, address, authority: address };
 }
 
+/** Whether what is sent to this endpoint stays on this machine: a socket, or the loopback by address or name. */
+export function isOnThisMachine({ address }: Endpoint): boolean {
+  if (address.startsWith('unix:')) return true;
+  const host = address.slice(0, address.lastIndexOf(':')).toLowerCase();
+  return /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(host);
+}
+
 function splitOnce(text: string, separator: string): [string, string | undefined] {
   const at = text.indexOf(separator);
   return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + separator.length)];

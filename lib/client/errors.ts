@@ -50,7 +50,10 @@ export abstract class EtcdError extends Error {
   readonly attempts: number;
   /** The gRPC status code of the server's answer, when there was one. */
   readonly grpcCode: number | undefined;
-  /** For writes: whether the write may have been applied. `undefined` for reads. */
+  /**
+   * For writes: whether the write may have been applied. `undefined` for reads. What is refused before it is known which
+   * call it is for, such as an argument, says `'not-applied'` in any case: nothing was sent.
+   */
   readonly outcome: WriteOutcome | undefined;
 
   constructor(message: string, context: ErrorContext = {}) {
@@ -105,6 +108,8 @@ export class EtcdConfigError extends EtcdError {
 /** An argument of a call cannot be sent. Nothing left the process. */
 export class EtcdInvalidArgumentError extends EtcdError {
   readonly code = 'ETCD_INVALID_ARGUMENT';
+  // Hard private: it may be a secret, which no picture of the error may show.
+  readonly #value: unknown;
 
   /**
    * @param argument the argument's name, for example `limit` or `revision`.
@@ -119,6 +124,12 @@ export class EtcdInvalidArgumentError extends EtcdError {
   ) {
     const shown = value === undefined ? '' : `, but is ${describeValue(value)}`;
     super(`argument ${argument} ${rule}${shown}`, { outcome: 'not-applied', ...context });
+    this.#value = value;
+  }
+
+  /** @internal The same, once it is known for which call. */
+  inCall(context: ErrorContext): EtcdInvalidArgumentError {
+    return new EtcdInvalidArgumentError(this.argument, this.rule, this.#value, { cause: this.cause, ...context });
   }
 }
 
@@ -184,6 +195,24 @@ export class EtcdClosedError extends EtcdError {
 
   constructor(context: ErrorContext = {}) {
     super('the client is closed', context);
+  }
+}
+
+/**
+ * No endpoint, or no token, could be had for the call, and as many calls as `maxPendingCalls` allows were under way
+ * already. Nothing was sent; `endpoints` names each endpoint that cannot be used with its reason.
+ */
+export class EtcdOverloadedError extends EtcdError {
+  readonly code = 'ETCD_OVERLOADED';
+
+  /** @param limit the option `maxPendingCalls`. */
+  constructor(
+    readonly limit: number,
+    readonly endpoints: readonly EndpointFailure[] = [],
+    context: ErrorContext = {},
+  ) {
+    const reasons = endpoints.length === 0 ? '' : `: ${describeFailures(endpoints)}`;
+    super(`${limit} calls are under way already, the most that may wait (maxPendingCalls)${reasons}`, context);
   }
 }
 

@@ -1,6 +1,12 @@
 /** The client's public face: `nest-etcd/client`. Explicit names only. */
 
-export { EtcdClient, type EtcdClientOptions, type EtcdClientState, type EtcdClientStats } from './client.js';
+export {
+  EtcdClient,
+  type CloseOptions,
+  type EtcdClientOptions,
+  type EtcdClientState,
+  type EtcdClientStats,
+} from './client.js';
 export type {
   EtcdAuthOptions,
   EtcdConnectionOptions,
@@ -206,6 +212,7 @@ export {
   EtcdInvalidArgumentError,
   EtcdInvalidJsonError,
   EtcdMessageTooLargeError,
+  EtcdOverloadedError,
   EtcdProtocolError,
   EtcdTooManyOperationsError,
   EtcdUnavailableError,

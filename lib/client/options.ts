@@ -1,5 +1,5 @@
 /** The client's options: meaning, unit, default and range of each, and the one place where they are checked. */
-import { parseEndpoint, type Endpoint } from './endpoint.js';
+import { isOnThisMachine, parseEndpoint, type Endpoint } from './endpoint.js';
 import { EtcdConfigError, EtcdInvalidArgumentError } from './errors.js';
 import { suggestion } from './suggestion.js';
 
@@ -111,6 +111,23 @@ export interface EtcdConnectionOptions {
    */
   readonly maxTxnOperations?: number | undefined;
   /**
+   * Sends the gets and small ranges that are asked for in one turn of the event loop as one read-only transaction, which
+   * costs a fraction. Interceptors see the transaction. `false` sends each read by itself.
+   *
+   * @default true
+   * @remarks up to 128 reads, or `maxTxnOperations`. A read that is alone is sent as it is. Go has nothing like it.
+   */
+  readonly coalesceReads?: boolean | undefined;
+  /**
+   * The most calls that may be under way while no endpoint, or no token, can be had for another one: that one is refused at
+   * once with `EtcdOverloadedError`. It guards the memory of this process during an outage; calls that can be sent, and
+   * streams, are not bound by it.
+   *
+   * @default 10_000
+   * @remarks an integer from 1 to 2_147_483_647. The Go client has none.
+   */
+  readonly maxPendingCalls?: number | undefined;
+  /**
    * Milliseconds between two looks at the cluster's member list, which then replaces the endpoints; 0 for never.
    *
    * @default 0
@@ -124,6 +141,14 @@ export interface EtcdConnectionOptions {
    * @remarks Go: `RejectOldCluster`, which also fails when a member cannot be reached; this does not.
    */
   readonly rejectOldCluster?: boolean | undefined;
+  /**
+   * Refuses every endpoint without TLS that is not on this machine, wherever it comes from: the options, `setEndpoints`,
+   * the member list, a single call. Without it, credentials that go over a network in the clear are told once, as the event
+   * `credentials-in-the-clear` of `status()`.
+   *
+   * @default false
+   */
+  readonly requireTls?: boolean | undefined;
   /** Certificates for TLS. Not allowed together with an `http://` endpoint. */
   readonly tls?: EtcdTlsOptions | undefined;
   /** User and password, or a token provider. */
@@ -142,8 +167,11 @@ export interface ResolvedOptions {
   readonly maxRequestBytes: number;
   readonly maxResponseBytes: number;
   readonly maxTxnOperations: number;
+  readonly coalesceReads: boolean;
+  readonly maxPendingCalls: number;
   readonly autoSyncIntervalMs: number;
   readonly rejectOldCluster: boolean;
+  readonly requireTls: boolean;
   readonly tls: EtcdTlsOptions | undefined;
   readonly auth: EtcdAuthOptions | undefined;
 }
@@ -160,6 +188,7 @@ const NUMBERS = {
   maxRequestBytes: [2 * 1024 * 1024, 1_024, LONGEST],
   maxResponseBytes: [64 * 1024 * 1024, 1_024, LONGEST],
   maxTxnOperations: [128, 1, LONGEST],
+  maxPendingCalls: [10_000, 1, LONGEST],
 } as const satisfies Record<string, readonly [number, number, number]>;
 
 type NumericOption = keyof typeof NUMBERS;
@@ -168,8 +197,10 @@ const KNOWN: ReadonlySet<string> = new Set([
   ...Object.keys(NUMBERS),
   'endpoints',
   'name',
+  'coalesceReads',
   'autoSyncIntervalMs',
   'rejectOldCluster',
+  'requireTls',
   'tls',
   'auth',
   'interceptors',
@@ -185,7 +216,8 @@ export function resolveOptions(given: EtcdConnectionOptions): ResolvedOptions {
   refuseUnknown('', options, KNOWN);
   const endpoints = resolveEndpoints(options.endpoints);
   const tls = resolveTls(options.tls);
-  refusePlaintextWithTls(endpoints, tls);
+  const requireTls = resolveFlag('requireTls', options.requireTls, false);
+  refusePlaintext(endpoints, { tls, requireTls });
   requireInterceptors('interceptors' in options ? options.interceptors : undefined);
   const numbers = Object.fromEntries(
     (Object.keys(NUMBERS) as NumericOption[]).map((option) => [option, resolveNumber(option, options[option])]),
@@ -194,10 +226,12 @@ export function resolveOptions(given: EtcdConnectionOptions): ResolvedOptions {
     ...numbers,
     endpoints,
     tls,
+    requireTls,
     name: resolveName(options.name),
     auth: resolveAuth(options.auth),
+    coalesceReads: resolveFlag('coalesceReads', options.coalesceReads, true),
     autoSyncIntervalMs: resolveSyncInterval(options.autoSyncIntervalMs),
-    rejectOldCluster: resolveFlag('rejectOldCluster', options.rejectOldCluster),
+    rejectOldCluster: resolveFlag('rejectOldCluster', options.rejectOldCluster, false),
   });
 }
 
@@ -219,18 +253,38 @@ export function resolveEndpoints(input: unknown): readonly Endpoint[] {
   return Object.freeze([...unique.values()]);
 }
 
+/** Whether what is sent to this endpoint goes over a network without TLS. */
+export function isInTheClear(endpoint: Endpoint, tls: EtcdTlsOptions | undefined): boolean {
+  return !usesTls(endpoint, tls) && !isOnThisMachine(endpoint);
+}
+
+/** Whether the connection to this endpoint is one of TLS. */
+export function usesTls({ security }: Endpoint, tls: EtcdTlsOptions | undefined): boolean {
+  return security === 'tls' || (security === 'as-configured' && tls !== undefined);
+}
+
+/** What the options say of endpoints without TLS. */
+export type TlsRule = Pick<ResolvedOptions, 'tls' | 'requireTls'>;
+
 /**
- * Refuses a mixture that would send in the clear what the TLS options promise to protect.
+ * Refuses endpoints that would send in the clear what the options promise to protect.
  *
- * @throws {EtcdConfigError} when TLS options are given and an endpoint says `http://`.
+ * @throws {EtcdConfigError} when TLS options are given and an endpoint says `http://`; with `requireTls`, when one that is
+ *   not on this machine is without TLS.
  */
-export function refusePlaintextWithTls(endpoints: readonly Endpoint[], tls: EtcdTlsOptions | undefined): void {
+export function refusePlaintext(endpoints: readonly Endpoint[], { tls, requireTls }: TlsRule): void {
   const plaintext = endpoints.find(({ security }) => security === 'plaintext');
-  if (tls === undefined || plaintext === undefined) return;
-  throw new EtcdConfigError(
-    'tls',
-    `cannot be combined with the plaintext endpoint ${plaintext.text}; write it as https://`,
-  );
+  if (tls !== undefined && plaintext !== undefined) {
+    const rule = `cannot be combined with the plaintext endpoint ${plaintext.text}; write it as https://`;
+    throw new EtcdConfigError('tls', rule);
+  }
+  const clear = requireTls ? endpoints.find((endpoint) => isInTheClear(endpoint, tls)) : undefined;
+  if (clear !== undefined) {
+    throw new EtcdConfigError(
+      'requireTls',
+      `forbids the endpoint ${clear.text}, which is without TLS; write it as https://`,
+    );
+  }
 }
 
 /**
@@ -257,8 +311,8 @@ function resolveSyncInterval(value: number | undefined): number {
   return value === undefined || value === 0 ? 0 : requireInteger('autoSyncIntervalMs', value, 1_000, LONGEST);
 }
 
-function resolveFlag(option: string, value: unknown): boolean {
-  if (value === undefined || typeof value === 'boolean') return value ?? false;
+function resolveFlag(option: string, value: unknown, byDefault: boolean): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? byDefault;
   throw new EtcdConfigError(option, 'must be true or false', value);
 }
 

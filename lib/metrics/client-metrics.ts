@@ -1,6 +1,7 @@
 /** What clients are doing, read from them when somebody scrapes. */
 import { Counter, Gauge } from 'prom-client';
 import type { EtcdClient, EtcdClientStats } from '../client/index.js';
+import type { LeadershipCounts } from '../nest/leadership/campaigns.js';
 import { carriedBy } from './carried.js';
 import {
   resolveMetricsOptions,
@@ -19,13 +20,19 @@ interface Source extends ObservedClients {
 /** Clients, and what an app knows of them beside what they know themselves. */
 export interface ObservedClients {
   readonly clients: () => readonly EtcdClient[];
-  /** How many calls of watch handlers have failed, of a client by name. */
-  readonly handlerFailures: (clientName: string) => number;
+  /** What the app counts for a client, by its name. */
+  readonly appFigures: (clientName: string) => AppFigures;
 }
 
-interface Figures extends EtcdClientStats {
+/** What an app counts beside what its clients count. */
+export interface AppFigures {
+  /** Calls of watch handlers that have failed. */
   readonly handlerFailures: number;
+  /** Its part in elections. */
+  readonly leadership: LeadershipCounts;
 }
+
+type Figures = EtcdClientStats & AppFigures;
 
 /** A number of a client. */
 interface Figure {
@@ -60,6 +67,16 @@ const GAUGES: readonly Figure[] = [
     help: 'Seconds since the renewal was sent that is the oldest one a kept lease still lives on.',
     of: ({ lease }) => lease.oldestRenewalMs / 1_000,
   },
+  {
+    name: 'elections',
+    help: 'Elections in which this instance of the app campaigns.',
+    of: ({ leadership }) => leadership.campaigns,
+  },
+  {
+    name: 'elections_led',
+    help: 'Elections that this instance of the app leads.',
+    of: ({ leadership }) => leadership.leading,
+  },
 ];
 
 /** Numbers that a client counts up for itself: a new one is one line. */
@@ -90,6 +107,16 @@ const COUNTERS: readonly Figure[] = [
     name: 'lease_renewals_total',
     help: 'Renewals of leases that were acknowledged.',
     of: ({ lease }) => lease.renewals,
+  },
+  {
+    name: 'leaderships_lost_total',
+    help: 'Leaderships of @LeaderOnly and @OnLeadershipAcquired lost against the will of their holder.',
+    of: ({ leadership }) => leadership.losses,
+  },
+  {
+    name: 'leadership_handler_failures_total',
+    help: 'Calls of @OnLeadershipAcquired and @OnLeadershipLost methods that failed.',
+    of: ({ leadership }) => leadership.failures,
   },
   { name: 'leases_lost_total', help: 'Leases lost against the will of their holder.', of: ({ lease }) => lease.lost },
 ];
@@ -193,10 +220,10 @@ function eachClient(
   sources: ReadonlySet<Source>,
   visit: (figures: Figures, labels: Labels, client: EtcdClient) => void,
 ): void {
-  for (const { clients, handlerFailures, fixed } of sources) {
+  for (const { clients, appFigures, fixed } of sources) {
     for (const client of clients()) {
       const { name } = client;
-      visit({ ...client.stats(), handlerFailures: handlerFailures(name) }, { ...fixed, client: name }, client);
+      visit({ ...client.stats(), ...appFigures(name) }, { ...fixed, client: name }, client);
     }
   }
 }
@@ -216,10 +243,13 @@ function eachClient(
  * const forget = observeEtcdClients(() => [etcd], { registry });
  */
 export function observeEtcdClients(clients: () => readonly EtcdClient[], options: EtcdMetricsOptions = {}): () => void {
-  return observeClients({ clients, handlerFailures: () => 0 }, options);
+  return observeClients({ clients, appFigures: () => NO_APP }, options);
 }
 
-/** The same, for an app that also has handlers of watches. */
+/** Clients that belong to no app. */
+const NO_APP: AppFigures = { handlerFailures: 0, leadership: { campaigns: 0, leading: 0, losses: 0, failures: 0 } };
+
+/** The same, for an app that also has handlers of watches, and campaigns in elections. */
 export function observeClients(observed: ObservedClients, options: EtcdMetricsOptions): () => void {
   const resolved = resolveMetricsOptions(options);
   const metrics = carriedBy('etcd_client_endpoint_state', resolved, () => {

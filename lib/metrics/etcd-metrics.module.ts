@@ -11,8 +11,9 @@ import {
 import { EtcdClientRegistry } from '../nest/etcd-client-registry.js';
 import { EtcdCoreModule } from '../nest/etcd-core.module.js';
 import { ETCD_METRICS_INTERCEPTOR } from '../nest/etcd.tokens.js';
+import { EtcdCampaigns } from '../nest/leadership/campaigns.js';
 import { EtcdWatchHandlers } from '../nest/watch/watch-handlers.js';
-import { observeClients } from './client-metrics.js';
+import { observeClients, type AppFigures } from './client-metrics.js';
 import { etcdMetricsInterceptor } from './metrics-interceptor.js';
 import { METRICS_REGISTRY, metricsControllerAt } from './metrics.controller.js';
 import { resolveMetricsOptions, type EtcdMetricsOptions } from './metrics-options.js';
@@ -39,10 +40,14 @@ class EtcdMetricsHost implements OnApplicationShutdown {
     @Inject(OPTIONS) options: EtcdMetricsOptions,
     @Inject(EtcdClientRegistry) clients: EtcdClientRegistry,
     @Inject(EtcdWatchHandlers) handlers: EtcdWatchHandlers,
+    @Inject(EtcdCampaigns) campaigns: EtcdCampaigns,
   ) {
     clients.claim('EtcdMetricsModule');
-    const handlerFailures = (name: string): number => handlers.failuresOf(name);
-    this.forget = observeClients({ clients: () => clients.all(), handlerFailures }, options);
+    const appFigures = (name: string): AppFigures => ({
+      handlerFailures: handlers.failuresOf(name),
+      leadership: campaigns.countsOf(name),
+    });
+    this.forget = observeClients({ clients: () => clients.all(), appFigures }, options);
   }
 
   onApplicationShutdown(): void {

@@ -28,6 +28,7 @@ const OF_CLIENT: Readonly<Record<string, string>> = {
   ETCD_CLOSED: 'Canceled',
   ETCD_DEADLINE_EXCEEDED: 'DeadlineExceeded',
   ETCD_UNAVAILABLE: 'Unavailable',
+  ETCD_OVERLOADED: 'ResourceExhausted',
   ETCD_PROTOCOL: 'Internal',
   ETCD_UNSUPPORTED: 'Unimplemented',
   ETCD_MESSAGE_TOO_LARGE: 'ResourceExhausted',

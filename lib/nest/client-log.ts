@@ -33,6 +33,11 @@ export class ClientLog {
       case 'sync-failed':
         this.logger.warn(`the member list could not be read: ${event.error.message}`);
         break;
+      case 'credentials-in-the-clear':
+        this.logger.warn(
+          `the credentials go to ${event.endpoint} without TLS; use https://, and requireTls to be sure of it`,
+        );
+        break;
       case 'watch-reconnecting':
         this.onBrokenStream(event);
         break;

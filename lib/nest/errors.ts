@@ -26,3 +26,18 @@ export class EtcdStartError extends EtcdError {
     this.endpoints = cause instanceof EtcdUnavailableError ? cause.endpoints : [];
   }
 }
+
+/** A method with `@LeaderOnly(…, { onFollower: 'throw' })` was called while this instance of the app does not lead. It was not run. */
+export class EtcdFollowerError extends EtcdError {
+  readonly code = 'ETCD_FOLLOWER';
+
+  constructor(
+    /** The election's name. */
+    readonly electionName: string,
+    label: string,
+  ) {
+    super(
+      `${label} runs only where election "${electionName}" is led, and this instance of the app does not lead it now`,
+    );
+  }
+}

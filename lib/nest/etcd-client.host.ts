@@ -4,12 +4,14 @@ import type { EtcdClient } from '../client/index.js';
 import { requireEtcd } from './eager-start.js';
 import type { EtcdClientRegistry } from './etcd-client-registry.js';
 import type { Lifecycle } from './etcd-module-options.js';
+import type { LockBodies } from './locks/lock-bodies.js';
 import { isSettledWithin } from './settled-within.js';
 
 /** What the host of a client needs. */
 export interface HostParts {
   readonly name: string;
   readonly client: EtcdClient;
+  readonly bodies: LockBodies;
   readonly lifecycle: Lifecycle;
   readonly registry: EtcdClientRegistry;
   readonly logger: Logger;
@@ -21,7 +23,8 @@ export interface HostParts {
  * - `onModuleInit`: with `connect: 'eager'`, waits for etcd; modules that depend on this one start after it.
  * - `beforeApplicationShutdown`: the place for what peers have to see at once, while HTTP still drains: handlers of
  *   watches, elections, registrations. It belongs to those who start such work, such as `EtcdWatchHandlers`.
- * - `onApplicationShutdown`: closes the client, since only then have open HTTP requests, which may still use it, ended.
+ * - `onApplicationShutdown`: tells what runs under locks to end and waits for it, then closes the client: only then have
+ *   open HTTP requests, which may still use both, ended.
  *
  * It is injected with the client rather than looking it up, and both hooks may be called again: Nest may run its
  * shutdown more than once.
@@ -51,13 +54,26 @@ export class EtcdClientHost implements OnModuleInit, OnApplicationShutdown {
 
   /** Never throws and never takes longer than allowed: the rest of the app has to be shut down too. */
   private async close(): Promise<void> {
-    const { client, lifecycle, logger } = this.parts;
+    const { client, logger } = this.parts;
+    const { shutdownTimeoutMs, ...lifecycle } = this.parts.lifecycle;
+    const drainMs = Math.min(lifecycle.drainMs, shutdownTimeoutMs);
     try {
-      const isClosed = await isSettledWithin(client.close(), lifecycle.shutdownTimeoutMs);
+      await this.endBodies();
+      const isClosed = await isSettledWithin(client.close({ drainMs }), shutdownTimeoutMs);
       if (isClosed) logger.log('closed');
-      else logger.warn(`not closed within ${lifecycle.shutdownTimeoutMs} ms (shutdownTimeoutMs); going on without`);
+      else logger.warn(`not closed within ${shutdownTimeoutMs} ms (shutdownTimeoutMs); going on without`);
     } catch (error) {
       logger.error('closing failed', error);
     }
+  }
+
+  private async endBodies(): Promise<void> {
+    const { bodies, lifecycle, logger } = this.parts;
+    const { shutdownTimeoutMs } = lifecycle;
+    if (await bodies.stop(shutdownTimeoutMs)) return;
+    logger.warn(
+      `${bodies.count} methods or functions still run under locks after ${shutdownTimeoutMs} ms (shutdownTimeoutMs); ` +
+        'their locks are given back without waiting for them',
+    );
   }
 }

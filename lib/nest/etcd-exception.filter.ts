@@ -21,7 +21,7 @@ import { errorBodyOf } from './http-status.js';
  * | 500 | permission denied, authentication failed, configuration, answer too large | the app's own credentials or code are at fault, not the caller: 401 and 403 would send the caller after rights it has |
  * | 501 | the server is too old for the call | |
  * | 502 | an answer that cannot be understood | |
- * | 503 | no endpoint, no leader, overloaded, corrupt, a lease or a lock was lost, the app is shutting down | trying later may do |
+ * | 503 | no endpoint, no leader, overloaded, corrupt, a lease or a lock was lost, another instance of the app leads, the app is shutting down | trying later may do |
  * | 504 | no answer in time | |
  * | 507 | the database has reached its quota | |
  *

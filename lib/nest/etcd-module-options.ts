@@ -1,6 +1,7 @@
 /** What `EtcdModule` takes: the client's options, and a few of its own that say how it lives in an app. */
+import { hostname } from 'node:os';
 import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency, Provider, Type } from '@nestjs/common';
-import { EtcdConfigError, type EtcdClientOptions } from '../client/index.js';
+import { EtcdConfigError, type EtcdClientOptions, type Value } from '../client/index.js';
 import { EtcdModuleError } from './errors.js';
 
 /** How a client lives in an app. */
@@ -20,13 +21,45 @@ export interface EtcdLifecycleOptions {
    */
   readonly startTimeoutMs?: number | undefined;
   /**
-   * Milliseconds that the shutdown of the app waits for running handlers of `@OnEtcdWatch`, and then again for the client
-   * to close; after them it goes on without.
+   * Milliseconds that calls of background work are given to finish when the app shuts down, once HTTP has drained; what
+   * runs on then ends with `EtcdClosedError`. `shutdownTimeoutMs` bounds it too. 0 ends them at once.
+   *
+   * @default 1_000
+   * @remarks an integer from 0 to 2_147_483_647.
+   */
+  readonly drainMs?: number | undefined;
+  /**
+   * Milliseconds that the shutdown of the app waits for running handlers of watches and leaderships, then again for what
+   * runs under locks, and then again for the client to close; after them it goes on without.
    *
    * @default 5_000
    * @remarks an integer from 1 to 2_147_483_647.
    */
   readonly shutdownTimeoutMs?: number | undefined;
+  /**
+   * How the app campaigns in the elections that `@LeaderOnly`, `@OnLeadershipAcquired` and `@OnLeadershipLost` name.
+   *
+   * @default what its own options say
+   */
+  readonly campaign?: EtcdCampaignOptions | undefined;
+}
+
+/** How an app campaigns. */
+export interface EtcdCampaignOptions {
+  /**
+   * What this instance of the app says of itself when it leads, for those who ask who does: an address, for example.
+   *
+   * @default the name of the host and the ID of the process, as in `web-1-4711`
+   */
+  readonly value?: Value | undefined;
+  /**
+   * How long a leadership outlives its holder: after a crash another instance leads after this time. A cluster, a network
+   * or an event loop that stands still for longer costs the leadership.
+   *
+   * @default 30
+   * @remarks whole seconds from 1; the server raises what is below its minimum, mostly 2.
+   */
+  readonly ttlSeconds?: number | undefined;
 }
 
 /** What `forRoot` takes beside `name` and `isGlobal`, and what the factory of `forRootAsync` returns. */
@@ -71,10 +104,20 @@ export interface EtcdModuleAsyncOptions extends EtcdRegistrationOptions, Pick<Mo
 export interface Lifecycle {
   readonly connect: 'lazy' | 'eager';
   readonly startTimeoutMs: number;
+  readonly drainMs: number;
   readonly shutdownTimeoutMs: number;
+  readonly campaign: CampaignSettings;
+}
+
+/** How an app campaigns: complete and checked. */
+export interface CampaignSettings {
+  readonly value: Value;
+  /** `undefined`: the client's own default. */
+  readonly ttlSeconds: number | undefined;
 }
 
 const DEFAULT_TIMEOUT_MS = 5_000;
+const DEFAULT_DRAIN_MS = 1_000;
 const LONGEST = 2 ** 31 - 1;
 
 /**
@@ -85,12 +128,17 @@ const LONGEST = 2 ** 31 - 1;
  */
 export function splitOptions(name: string, options: EtcdModuleOptions): [Lifecycle, EtcdClientOptions] {
   requireNamelessObject(name, options);
-  const { connect = 'lazy', startTimeoutMs, shutdownTimeoutMs, ...clientOptions } = options;
+  const { connect = 'lazy', startTimeoutMs, drainMs, shutdownTimeoutMs, campaign, ...clientOptions } = options;
   if (!['lazy', 'eager'].includes(connect)) throw new EtcdConfigError('connect', "must be 'lazy' or 'eager'", connect);
   const lifecycle = {
     connect,
-    startTimeoutMs: timeoutOf('startTimeoutMs', startTimeoutMs),
-    shutdownTimeoutMs: timeoutOf('shutdownTimeoutMs', shutdownTimeoutMs),
+    startTimeoutMs: millisecondsOf('startTimeoutMs', startTimeoutMs, { byDefault: DEFAULT_TIMEOUT_MS, min: 1 }),
+    drainMs: millisecondsOf('drainMs', drainMs, { byDefault: DEFAULT_DRAIN_MS, min: 0 }),
+    shutdownTimeoutMs: millisecondsOf('shutdownTimeoutMs', shutdownTimeoutMs, {
+      byDefault: DEFAULT_TIMEOUT_MS,
+      min: 1,
+    }),
+    campaign: campaignSettings(campaign),
   };
   return [lifecycle, { ...clientOptions, name }];
 }
@@ -110,8 +158,23 @@ function requireNamelessObject(name: string, options: unknown): void {
   }
 }
 
-function timeoutOf(option: string, value: number | undefined): number {
-  if (value === undefined) return DEFAULT_TIMEOUT_MS;
-  if (Number.isInteger(value) && value >= 1 && value <= LONGEST) return value;
-  throw new EtcdConfigError(option, `must be an integer from 1 to ${LONGEST}`, value);
+function millisecondsOf(
+  option: string,
+  value: number | undefined,
+  { byDefault, min }: { readonly byDefault: number; readonly min: number },
+): number {
+  if (value === undefined) return byDefault;
+  if (Number.isInteger(value) && value >= min && value <= LONGEST) return value;
+  throw new EtcdConfigError(option, `must be an integer from ${min} to ${LONGEST}`, value);
+}
+
+function campaignSettings(campaign: unknown = {}): CampaignSettings {
+  if (typeof campaign !== 'object' || campaign === null) {
+    throw new EtcdConfigError('campaign', 'must be an object such as { ttlSeconds: 15 }', campaign);
+  }
+  const { value = `${hostname()}-${process.pid}`, ttlSeconds } = campaign as EtcdCampaignOptions;
+  const isValue = typeof value === 'string' || (value as unknown) instanceof Uint8Array;
+  if (!isValue) throw new EtcdConfigError('campaign.value', 'must be text or bytes', value);
+  if (ttlSeconds === undefined || (Number.isSafeInteger(ttlSeconds) && ttlSeconds >= 1)) return { value, ttlSeconds };
+  throw new EtcdConfigError('campaign.ttlSeconds', 'must be a whole number from 1', ttlSeconds);
 }

@@ -3,28 +3,42 @@ import type { InjectionToken } from '@nestjs/common';
 import {
   EtcdAuth,
   EtcdCluster,
+  EtcdConcurrency,
   EtcdKv,
   EtcdLease,
   EtcdMaintenance,
   EtcdWatch,
-  type EtcdClient,
 } from '../client/index.js';
+import type { EtcdScope } from './etcd-scope.js';
+import { EtcdElections } from './leadership/etcd-elections.js';
+import { EtcdLocks } from './locks/etcd-locks.js';
 
-/** A service, and where the client keeps it. */
+/** A service, and how it is had. */
 export interface InjectableService {
   /** The class that is the token for the default client. Only its identity matters: Nest never makes one. */
   readonly type: InjectionToken<object>;
-  readonly of: (client: EtcdClient) => object;
+  readonly of: (scope: EtcdScope) => object;
 }
+
+/** Services that a namespace has, too. */
+export const NAMESPACE_SERVICES = {
+  EtcdKv: { type: EtcdKv, of: ({ view }) => view.kv },
+  EtcdWatch: { type: EtcdWatch, of: ({ view }) => view.watch },
+  EtcdLease: { type: EtcdLease, of: ({ view }) => view.lease },
+  EtcdConcurrency: { type: EtcdConcurrency, of: ({ view }) => view.concurrency },
+  EtcdLocks: { type: EtcdLocks, of: ({ view, bodies }) => new EtcdLocks(view.concurrency, bodies) },
+  EtcdElections: {
+    type: EtcdElections,
+    of: (scope) => new EtcdElections(scope.view.concurrency, (name) => scope.campaign(name)),
+  },
+} as const satisfies Record<string, InjectableService>;
 
 /** Each service under the name that the tokens of named clients begin with; class names do not survive minifiers. */
 export const SERVICES = {
-  EtcdKv: { type: EtcdKv, of: ({ kv }) => kv },
-  EtcdWatch: { type: EtcdWatch, of: ({ watch }) => watch },
-  EtcdLease: { type: EtcdLease, of: ({ lease }) => lease },
-  EtcdAuth: { type: EtcdAuth, of: ({ auth }) => auth },
-  EtcdCluster: { type: EtcdCluster, of: ({ cluster }) => cluster },
-  EtcdMaintenance: { type: EtcdMaintenance, of: ({ maintenance }) => maintenance },
+  ...NAMESPACE_SERVICES,
+  EtcdAuth: { type: EtcdAuth, of: ({ client }) => client.auth },
+  EtcdCluster: { type: EtcdCluster, of: ({ client }) => client.cluster },
+  EtcdMaintenance: { type: EtcdMaintenance, of: ({ client }) => client.maintenance },
 } as const satisfies Record<string, InjectableService>;
 
 /** The name of a service. */

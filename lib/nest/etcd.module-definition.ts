@@ -1,5 +1,5 @@
 /** The static methods of `EtcdModule`, as Nest's builder makes them, and what they add for each client. */
-import { ConfigurableModuleBuilder, type DynamicModule, type Provider } from '@nestjs/common';
+import { ConfigurableModuleBuilder, Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { clientProviders, publicTokens } from './etcd-client.providers.js';
 import { EtcdCoreModule } from './etcd-core.module.js';
 import type { EtcdModuleOptions } from './etcd-module-options.js';
@@ -24,13 +24,22 @@ export const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<EtcdMod
   .setExtras(NO_EXTRAS, addClient)
   .build();
 
-function addClient(definition: DynamicModule, extras: Extras): DynamicModule {
+/** Holds the providers of one client. */
+@Module({})
+class EtcdClientModule {}
+
+/**
+ * The client stands in a module of its own, and a global one is not exported by the module that the user imports: a module
+ * looks through its imports first, the global ones last, so what it has by `forFeature` is found before the client.
+ */
+function addClient({ module, imports = [], providers = [] }: DynamicModule, extras: Extras): DynamicModule {
   const { name = DEFAULT_CLIENT, isGlobal = true, extraProviders = [] } = extras;
-  return {
-    ...definition,
+  const client: DynamicModule = {
+    module: EtcdClientModule,
     global: isGlobal,
-    imports: [...(definition.imports ?? []), EtcdCoreModule],
-    providers: [...(definition.providers ?? []), ...extraProviders, ...clientProviders(name, OPTIONS)],
+    imports: [...imports, EtcdCoreModule],
+    providers: [...providers, ...extraProviders, ...clientProviders(name, OPTIONS)],
     exports: publicTokens(name),
   };
+  return { module, imports: [client], exports: isGlobal ? [] : [client] };
 }

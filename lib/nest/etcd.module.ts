@@ -3,6 +3,12 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { EtcdModuleError } from './errors.js';
 import type { EtcdModuleAsyncOptions, EtcdModuleOptions, EtcdRegistrationOptions } from './etcd-module-options.js';
 import { ConfigurableModuleClass } from './etcd.module-definition.js';
+import { featureModule } from './feature/etcd-feature.module.js';
+import type {
+  EtcdFeatureAsyncOptions,
+  EtcdFeatureOptions,
+  EtcdFeatureRegistrationOptions,
+} from './feature/etcd-feature-options.js';
 
 /**
  * A client of etcd, and its services, as providers of a Nest app: one client for each `forRoot` or `forRootAsync`.
@@ -57,6 +63,48 @@ export class EtcdModule extends ConfigurableModuleClass {
       ...(useExisting && { useExisting }),
     });
   }
+
+  /**
+   * A namespace for the module that imports this: there `EtcdKv`, `EtcdWatch`, `EtcdLease`, `EtcdConcurrency`, `EtcdLocks`
+   * and `EtcdElections` are injected by class and work below the prefix, and so do `@OnEtcdWatch`, `@WithEtcdLock`,
+   * `@LeaderOnly`, `@OnLeadershipAcquired` and `@OnLeadershipLost`. `EtcdNamespace` is the namespace itself, and
+   * `EtcdClient` still the whole client. Other modules see nothing of it.
+   *
+   * Two namespaces in one module need names. `app.get(EtcdKv)` asks for no module in particular; `app.get(EtcdClient).kv`
+   * is the whole store.
+   *
+   * @returns a module whose start fails with `EtcdConfigError` when the namespace cannot be, and with
+   *   {@link EtcdModuleError} when there is no such client, or the importing module has two namespaces of one name.
+   *
+   * @example
+   * @Module({ imports: [EtcdModule.forFeature({ namespace: 'orders/' })], providers: [Orders] })
+   * export class OrdersModule {}
+   *
+   * @example
+   * EtcdModule.forFeature({ namespace: 'log/', client: 'audit', name: 'log' }) // @InjectEtcdKv('log')
+   */
+  static forFeature(options: EtcdFeatureOptions & EtcdFeatureRegistrationOptions): DynamicModule {
+    const { namespace, ...registration } = typeof options === 'object' ? options : ({} as EtcdFeatureOptions);
+    return withFeature(featureModule(registration, { useFactory: () => ({ namespace }) }));
+  }
+
+  /**
+   * The same with a namespace that is known only when the app starts.
+   *
+   * @example
+   * EtcdModule.forFeatureAsync({
+   *   inject: [ConfigService],
+   *   useFactory: (config: ConfigService) => ({ namespace: `${config.getOrThrow<string>('STAGE')}/orders/` }),
+   * })
+   */
+  static forFeatureAsync(options: EtcdFeatureAsyncOptions): DynamicModule {
+    return withFeature(featureModule(options, options));
+  }
+}
+
+/** In a module within the one that is imported: Nest takes what it finds there before anything else, in all its releases. */
+function withFeature(feature: DynamicModule): DynamicModule {
+  return { module: EtcdModule, imports: [feature], exports: [feature] };
 }
 
 type OptionsFactory = (...args: unknown[]) => EtcdModuleOptions | Promise<EtcdModuleOptions>;

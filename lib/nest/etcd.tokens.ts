@@ -1,6 +1,7 @@
 /** Which token stands for which client and service: the class for the default client, a string for a named one. */
 import type { InjectionToken } from '@nestjs/common';
-import { EtcdClient } from '../client/index.js';
+import { EtcdClient, EtcdNamespace } from '../client/index.js';
+import type { EtcdScope } from './etcd-scope.js';
 import { SERVICES, type ServiceName, type ServiceOf } from './etcd-services.js';
 
 /** The name of the client that is injected without a name. */
@@ -34,6 +35,25 @@ export function getEtcdToken(name?: string): InjectionToken<EtcdClient> {
   return tokenOf(EtcdClient, 'EtcdClient', name);
 }
 
+/**
+ * The token of a namespace, in a module that has it by `EtcdModule.forFeature`.
+ *
+ * @param name the namespace's name. @default 'default'
+ */
+export function getEtcdNamespaceToken(name?: string): InjectionToken<EtcdNamespace> {
+  return tokenOf(EtcdNamespace, 'EtcdNamespace', name);
+}
+
+/** The token of what services and decorators of that name work on: a client, or a namespace that the module has. */
+export function scopeToken(name: string = DEFAULT_CLIENT): InjectionToken<EtcdScope> {
+  return `ETCD_SCOPE:${name}`;
+}
+
+/** The token of the whole of a client, which no namespace takes the place of. */
+export function clientScopeToken(clientName: string): InjectionToken<EtcdScope> {
+  return `ETCD_CLIENT_SCOPE:${clientName}`;
+}
+
 /** The token of a service of a client. */
 export function serviceToken<Name extends ServiceName>(
   service: Name,
@@ -57,6 +77,15 @@ export const getEtcdWatchToken = getterFor('EtcdWatch');
 
 /** The token of a client's Lease service. */
 export const getEtcdLeaseToken = getterFor('EtcdLease');
+
+/** The token of a client's Concurrency service: sessions, locks, elections, software transactions. */
+export const getEtcdConcurrencyToken = getterFor('EtcdConcurrency');
+
+/** The token of a client's locks. */
+export const getEtcdLocksToken = getterFor('EtcdLocks');
+
+/** The token of a client's elections. */
+export const getEtcdElectionsToken = getterFor('EtcdElections');
 
 /** The token of a client's Auth service. */
 export const getEtcdAuthToken = getterFor('EtcdAuth');

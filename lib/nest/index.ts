@@ -3,21 +3,31 @@
 // The module
 export { EtcdModule } from './etcd.module.js';
 export type {
+  EtcdCampaignOptions,
   EtcdLifecycleOptions,
   EtcdModuleAsyncOptions,
   EtcdModuleOptions,
   EtcdOptionsFactory,
   EtcdRegistrationOptions,
 } from './etcd-module-options.js';
-export { EtcdModuleError, EtcdStartError } from './errors.js';
+export type {
+  EtcdFeatureAsyncOptions,
+  EtcdFeatureOptions,
+  EtcdFeatureRegistrationOptions,
+} from './feature/etcd-feature-options.js';
+export { EtcdFollowerError, EtcdModuleError, EtcdStartError } from './errors.js';
 
 // Injection
 export {
   getEtcdAuthToken,
   getEtcdClusterToken,
+  getEtcdConcurrencyToken,
+  getEtcdElectionsToken,
   getEtcdKvToken,
   getEtcdLeaseToken,
+  getEtcdLocksToken,
   getEtcdMaintenanceToken,
+  getEtcdNamespaceToken,
   getEtcdToken,
   getEtcdWatchToken,
   type ServiceTokenGetter,
@@ -26,9 +36,13 @@ export {
   InjectEtcd,
   InjectEtcdAuth,
   InjectEtcdCluster,
+  InjectEtcdConcurrency,
+  InjectEtcdElections,
   InjectEtcdKv,
   InjectEtcdLease,
+  InjectEtcdLocks,
   InjectEtcdMaintenance,
+  InjectEtcdNamespace,
   InjectEtcdWatch,
   type EtcdInjector,
 } from './inject-etcd.decorator.js';
@@ -37,6 +51,33 @@ export {
 export { OnEtcdWatch, type EtcdWatchDecorator } from './watch/on-etcd-watch.decorator.js';
 export type { OnEtcdFollowOptions, OnEtcdWatchOptions } from './watch/on-etcd-watch-options.js';
 export { fromEtcdWatch } from './watch/from-etcd-watch.js';
+
+// Locks
+export { EtcdLocks } from './locks/etcd-locks.js';
+export { currentLock } from './locks/current-lock.js';
+export {
+  WithEtcdLock,
+  type EtcdLockDecorator,
+  type EtcdLockKey,
+  type EtcdSkippingLockDecorator,
+  type WithEtcdLockOptions,
+} from './locks/with-etcd-lock.decorator.js';
+
+// Leader election
+export { EtcdElections } from './leadership/etcd-elections.js';
+export { currentLeadership } from './leadership/current-leadership.js';
+export {
+  LeaderOnly,
+  type EtcdLeaderDecorator,
+  type EtcdSkippingLeaderDecorator,
+  type LeaderOnlyOptions,
+} from './leadership/leader-only.decorator.js';
+export {
+  OnLeadershipAcquired,
+  OnLeadershipLost,
+  type EtcdLeadershipDecorator,
+  type OnLeadershipOptions,
+} from './leadership/on-leadership.decorator.js';
 
 // HTTP
 export { EtcdExceptionFilter } from './etcd-exception.filter.js';

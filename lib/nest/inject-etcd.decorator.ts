@@ -1,7 +1,7 @@
 /** Decorators that inject a client or one of its services by the client's name. */
 import { Inject } from '@nestjs/common';
 import type { ServiceName } from './etcd-services.js';
-import { getEtcdToken, serviceToken } from './etcd.tokens.js';
+import { getEtcdNamespaceToken, getEtcdToken, serviceToken } from './etcd.tokens.js';
 
 /**
  * Injects something of a client into a parameter or a property.
@@ -31,6 +31,26 @@ export const InjectEtcdWatch = injectorOf('EtcdWatch');
 
 /** Injects the Lease service of a client. That of the default client needs no decorator. */
 export const InjectEtcdLease = injectorOf('EtcdLease');
+
+/** Injects the Concurrency service of a client. That of the default client needs no decorator. */
+export const InjectEtcdConcurrency = injectorOf('EtcdConcurrency');
+
+/**
+ * Injects the locks of a client. Those of the default client need no decorator.
+ *
+ * @example
+ * constructor(private readonly locks: EtcdLocks, @InjectEtcdLocks('audit') private readonly auditLocks: EtcdLocks) {}
+ */
+export const InjectEtcdLocks = injectorOf('EtcdLocks');
+
+/** Injects the elections of a client. Those of the default client need no decorator. */
+export const InjectEtcdElections = injectorOf('EtcdElections');
+
+/**
+ * Injects a namespace that the module has by `EtcdModule.forFeature({ name, … })`. One without a name needs no decorator:
+ * the class `EtcdNamespace` is its token.
+ */
+export const InjectEtcdNamespace: EtcdInjector = (name) => Inject(getEtcdNamespaceToken(name));
 
 /** Injects the Auth service of a client. That of the default client needs no decorator. */
 export const InjectEtcdAuth = injectorOf('EtcdAuth');

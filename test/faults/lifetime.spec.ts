@@ -151,6 +151,61 @@ describe('close()', () => {
     expect(await waiting).toMatchObject({ code: 'ETCD_CLOSED', outcome: 'not-applied' });
   });
 
+  it('with drainMs lets calls in flight finish and refuses new ones (C8, G5)', async () => {
+    proxy.hold('s2c');
+    const running = [client.kv.put('drained', 'x'), client.kv.get('a')];
+    await eventually(async () => (await etcd.gateway.get('drained')) !== undefined);
+
+    const closing = client.close({ drainMs: 20_000 });
+    const refused = await failureOf(client.kv.put('refused', 'x'));
+    proxy.release();
+    await Promise.all(running);
+    const answeredAt = performance.now();
+    await closing;
+
+    expect(performance.now() - answeredAt).toBeLessThan(500);
+    expect(refused).toMatchObject({ code: 'ETCD_CLOSED', outcome: 'not-applied' });
+    expect(await etcd.gateway.get('refused')).toBeUndefined();
+  }, 40_000);
+
+  it('with drainMs waits no longer than that, and says what became of the calls (C8, G5)', async () => {
+    proxy.hold('s2c');
+    const put = failureOf(client.kv.put('a', 'x'));
+    await eventually(() => client.stats().inFlight === 1);
+
+    const startedAt = performance.now();
+    await client.close({ drainMs: 300 });
+
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(290);
+    expect(await put).toMatchObject({ code: 'ETCD_CLOSED', outcome: 'unknown' });
+  });
+
+  it('with drainMs gives sessions back, too (C8, G5)', async () => {
+    const session = await client.concurrency.session({ ttlSeconds: 60 });
+    expect(await etcd.gateway.leases()).toContain(session.leaseId);
+
+    await Promise.all([client.kv.get('a'), client.close({ drainMs: 20_000 })]);
+
+    expect(await etcd.gateway.leases()).not.toContain(session.leaseId);
+  });
+
+  it('without drainMs ends the wait of one with it (C8, G5)', async () => {
+    proxy.hold('s2c');
+    const put = failureOf(client.kv.put('a', 'x'));
+    await eventually(() => client.stats().inFlight === 1);
+
+    const draining = client.close({ drainMs: 60_000 });
+    await client.close();
+    await draining;
+
+    expect(await put).toMatchObject({ code: 'ETCD_CLOSED', outcome: 'unknown' });
+  });
+
+  it.each([-1, 0.5, NaN, Infinity, 2 ** 31])('refuses to drain for %p ms, and stays open (G5)', async (drainMs) => {
+    await expect(client.close({ drainMs })).rejects.toThrow('argument drainMs must be an integer from 0 to 2147483647');
+    await client.kv.get('a');
+  });
+
   it('a hundred times in one process leaves no socket and no timer (C8, G4)', async () => {
     const before = process.getActiveResourcesInfo().length;
 

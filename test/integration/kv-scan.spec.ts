@@ -96,6 +96,7 @@ describe('A scan', () => {
 
     for await (const page of kv.scan(prefix(at), { pageSize: 50 }).pages()) {
       pages.push(page.revision);
+      expect(page.kvs.length).toBeLessThanOrEqual(50);
       for (const one of page.kvs) seen.push(one.key);
       for (const one of page.kvs) values.add(one.value);
       await kv.put(keys.at(-1)!, 'changed');

@@ -203,6 +203,40 @@ describe('shutdown', () => {
     expect(client.state).toBe('closed');
   });
 
+  it('lets a call of background work finish before the client closes (G5)', async () => {
+    const fake = await startFake();
+    const answers: (() => void)[] = [];
+    fake.answer('/etcdserverpb.KV/Put', () => new Promise((resolve) => answers.push(() => resolve({}))));
+    const options = { endpoints: fake.endpoint, drainMs: 20_000, shutdownTimeoutMs: 20_000 };
+    const { app } = await startContext({ imports: [EtcdModule.forRoot(options)] });
+    const put = app.get(EtcdClient).kv.put('a', 'x', { timeoutMs: 20_000 });
+    await eventually(() => answers.length === 1);
+
+    const closing = app.close();
+    await eventually(() => app.get(EtcdClient).state === 'closed');
+    answers[0]!();
+    await closing;
+
+    await expect(put).resolves.toBeDefined();
+  });
+
+  it('waits for no call longer than drainMs (G5)', async () => {
+    const fake = await startFake();
+    fake.answer('/etcdserverpb.KV/Put', () => new Promise(() => undefined));
+    const { app } = await startContext({ imports: [EtcdModule.forRoot({ endpoints: fake.endpoint, drainMs: 50 })] });
+    const put = app
+      .get(EtcdClient)
+      .kv.put('a', 'x')
+      .catch((error: unknown) => error);
+    await eventually(() => fake.count('/etcdserverpb.KV/Put') === 1);
+    const startedAt = performance.now();
+
+    await app.close();
+
+    expect(performance.now() - startedAt).toBeLessThan(1_500);
+    expect(await put).toMatchObject({ code: 'ETCD_CLOSED', outcome: 'unknown' });
+  });
+
   it('M7 is one shutdown when close() is called twice and at the same time', async () => {
     const { app, log } = await startContext({ imports: [EtcdModule.forRoot(eager(etcd.endpoints))] });
     const close = jest.spyOn(app.get(EtcdClient), 'close');

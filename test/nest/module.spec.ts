@@ -5,19 +5,24 @@ import { ConfigModule, ConfigService, registerAs } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import {
+  EtcdAuth,
   EtcdClient,
   EtcdClosedError,
+  EtcdCluster,
+  EtcdConcurrency,
   EtcdConfigError,
   EtcdKv,
+  EtcdLease,
   EtcdMaintenance,
   EtcdModule,
   EtcdModuleError,
-  getEtcdKvToken,
-  getEtcdMaintenanceToken,
-  getEtcdToken,
+  EtcdWatch,
   InjectEtcd,
   InjectEtcdKv,
   InjectEtcdMaintenance,
+  getEtcdKvToken,
+  getEtcdMaintenanceToken,
+  getEtcdToken,
   type EtcdModuleOptions,
   type EtcdOptionsFactory,
 } from '../../lib/nest/index.js';
@@ -64,7 +69,10 @@ describe('EtcdModule.forRoot', () => {
     const client = app.get(EtcdClient);
 
     expect(client.endpoints).toEqual([ENDPOINT]);
-    for (const { type, of } of Object.values(SERVICES)) expect(app.get(type)).toBe(of(client));
+    for (const type of [EtcdKv, EtcdWatch, EtcdLease, EtcdConcurrency, EtcdAuth, EtcdCluster, EtcdMaintenance]) {
+      expect(Object.values(client)).toContain(app.get(type));
+    }
+    for (const { type } of Object.values(SERVICES)) expect(app.get<object>(type)).toBeInstanceOf(type);
     expect(app.get(getEtcdToken())).toBe(client);
     expect(app.get(getEtcdToken('default'))).toBe(client);
     expect(app.get(getEtcdKvToken())).toBe(client.kv);
@@ -323,6 +331,7 @@ describe('what is wrong with the registration', () => {
       /connect must be 'lazy' or 'eager', but is "later"/,
     ],
     ['startTimeoutMs', { endpoints: ENDPOINT, startTimeoutMs: -1 }, /startTimeoutMs must be an integer from 1/],
+    ['drainMs', { endpoints: ENDPOINT, drainMs: -1 }, /drainMs must be an integer from 0/],
     ['shutdownTimeoutMs', { endpoints: ENDPOINT, shutdownTimeoutMs: 2 ** 31 }, /shutdownTimeoutMs must be an integer/],
     ['a typo', { endpoints: ENDPOINT, conect: 'eager' } as EtcdModuleOptions, /option conect is not an option/],
     ['nothing at all', undefined as unknown as EtcdModuleOptions, /endpoints must name at least one/],
@@ -380,9 +389,7 @@ describe('inside an app', () => {
     await client.ready();
     await app.get(EtcdKv).get('a');
     await app.get(EtcdMaintenance).status(etcd.endpoint);
-    for (const { type, of } of Object.values(SERVICES)) {
-      expect(app.get<object>(type).constructor).toBe(of(client).constructor);
-    }
+    for (const { type } of Object.values(SERVICES)) expect(app.get<object>(type).constructor).toBe(type);
     await app.close();
 
     expect(client.state).toBe('closed');

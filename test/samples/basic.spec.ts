@@ -168,6 +168,8 @@ describe('sample/01-basic', () => {
       { what: 'a value that is no Unicode', method: 'PUT', path: '/kv/a', body: { value: '\ud800' } },
       { what: 'an unknown field', method: 'PUT', path: '/kv/a', body: { value: 'x', ttl: 5 } },
       { what: 'a compare-and-set that expects nothing', method: 'POST', path: '/kv/a/compare-and-set', body: value },
+      { what: 'a key of too many bytes', method: 'PUT', path: `/kv/${'%C3%A9'.repeat(513)}`, body: value },
+      { what: 'a value of too many bytes', method: 'PUT', path: '/kv/a', body: { value: 'é'.repeat(2 ** 19 + 1) } },
       { what: 'a body that is a list', method: 'PUT', path: '/kv/a', body: [value] },
     ])('answers $what with 400 and the reason', async ({ method, path, body }) => {
       const answer = await ask(method, path, body);

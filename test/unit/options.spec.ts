@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { EtcdConfigError, EtcdInvalidArgumentError } from '../../lib/client/errors.js';
 import {
-  refusePlaintextWithTls,
+  refusePlaintext,
   requireTimeout,
   resolveEndpoints,
   resolveOptions,
@@ -41,8 +41,11 @@ describe('options', () => {
       maxRequestBytes: 2 * 1024 * 1024,
       maxResponseBytes: 64 * 1024 * 1024,
       maxTxnOperations: 128,
+      maxPendingCalls: 10_000,
+      coalesceReads: true,
       autoSyncIntervalMs: 0,
       rejectOldCluster: false,
+      requireTls: false,
       tls: undefined,
       auth: undefined,
     });
@@ -77,6 +80,7 @@ describe('options', () => {
     ['maxRequestBytes', 1_024, 2 ** 31 - 1],
     ['maxResponseBytes', 1_024, 2 ** 31 - 1],
     ['maxTxnOperations', 1, 2 ** 31 - 1],
+    ['maxPendingCalls', 1, 2 ** 31 - 1],
     ['autoSyncIntervalMs', 1_000, 2 ** 31 - 1],
   ] as const)('%s is an integer from %i to %i', (option, min, max) => {
     expect(resolve({ [option]: min })[option]).toBe(min);
@@ -99,10 +103,19 @@ describe('options', () => {
     );
   });
 
-  it.each([['yes'], [1], [null]])('rejectOldCluster is true or false, not %p', (value) => {
-    expect(resolve({ rejectOldCluster: true }).rejectOldCluster).toBe(true);
-    expect(messageOf({ endpoints: ENDPOINTS, rejectOldCluster: value })).toContain('must be true or false');
-  });
+  it.each([['yes'], [1], [null]])(
+    'rejectOldCluster, requireTls and coalesceReads are true or false, not %p',
+    (value) => {
+      for (const option of ['rejectOldCluster', 'requireTls', 'coalesceReads'] as const) {
+        for (const flag of [true, false]) {
+          expect(resolve({ endpoints: 'https://a:1', [option]: flag })[option]).toBe(flag);
+        }
+        expect(messageOf({ endpoints: ENDPOINTS, [option]: value })).toContain(
+          `option ${option} must be true or false`,
+        );
+      }
+    },
+  );
 
   it.each([[''], [5], [null]])('name is a text, not %p', (name) => {
     expect(resolve({ name: 'audit' }).name).toBe('audit');
@@ -251,7 +264,33 @@ describe('C6: tls', () => {
     expect(messageOf({ endpoints: ['https://a:1', 'http://b:1'], tls: {} })).toBe(
       'option tls cannot be combined with the plaintext endpoint http://b:1; write it as https://',
     );
-    expect(() => refusePlaintextWithTls(resolveEndpoints('http://b:1'), {})).toThrow(EtcdConfigError);
+    expect(() => refusePlaintext(resolveEndpoints('http://b:1'), { tls: {}, requireTls: false })).toThrow(
+      EtcdConfigError,
+    );
+  });
+
+  it.each(['http://b:1', 'b:1', '10.0.0.1:1', '[::2]:1', 'http://localhost.example:1', '127.0.0.1.example:1'])(
+    'is required of %s, if requireTls says so (S4)',
+    (endpoint) => {
+      const message = `option requireTls forbids the endpoint ${endpoint}, which is without TLS; write it as https://`;
+
+      expect(messageOf({ endpoints: ['https://a:1', endpoint], requireTls: true })).toBe(message);
+    },
+  );
+
+  it.each([
+    'https://b:1',
+    'http://127.0.0.1:1',
+    'localhost:1',
+    'http://a.localhost:1',
+    '[::1]:1',
+    'unix:///run/e.sock',
+  ])('is not required of %s even then: it is used already, or nothing leaves this machine (S4)', (endpoints) => {
+    expect(() => resolveOptions({ endpoints, requireTls: true })).not.toThrow();
+  });
+
+  it('is what host:port means when there are options for it (S4)', () => {
+    expect(() => resolveOptions({ endpoints: 'b:1', tls: {}, requireTls: true })).not.toThrow();
   });
 
   it('may go with endpoints that say https, or nothing', () => {

@@ -1,4 +1,5 @@
 /** A lock that is held: what its holder sees of it. */
+import type { EtcdError } from '../errors.js';
 import type { EtcdLockLostError, LockLostReason } from './concurrency-errors.js';
 import type { Compare } from '../kv/compare.js';
 import type { Holding, Lost } from './holding.js';
@@ -55,6 +56,8 @@ export class Lock implements AsyncDisposable {
    * Aborts when the lock is not held any more: its ownership can no longer be proved, or it was released. The reason is
    * an `EtcdLockLostError` whose own `reason` says which. Comes before the server can give the lock to another, unless
    * this process does not run at that moment.
+   *
+   * Under Nest's `EtcdLocks.lock` it also aborts when the app ends; the lock is held until the body has ended then.
    */
   get signal(): AbortSignal {
     return this.holding.signal;
@@ -90,6 +93,11 @@ export class Lock implements AsyncDisposable {
    */
   release(): Promise<void> {
     return this.holding.giveBack();
+  }
+
+  /** @internal Tells the holder to come to an end, while it still holds the lock. */
+  stop(reason: EtcdError): void {
+    this.holding.stop(reason);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

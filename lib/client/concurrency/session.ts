@@ -4,7 +4,7 @@ import type { LeaseKeepAlive } from '../lease/keep-alive.js';
 import { clientClosed, closed, EtcdLeaseLostError, type LeaseLostReason } from '../lease/lease-lost.js';
 import type { CallOptions } from '../rpc/rpc.js';
 import { EtcdLeaseNotFoundError } from '../server-errors.js';
-import { check } from './patience.js';
+import { check, settledWithin } from './patience.js';
 import type { Tools } from './tools.js';
 import { Turns } from './turns.js';
 
@@ -167,7 +167,9 @@ export class Session implements AsyncDisposable {
   /** @internal The client closes: it gives the lease back, but does not wait long for that. */
   async closeWithClient(): Promise<void> {
     this.end(clientClosed());
-    await this.giveBack({ timeoutMs: REVOKE_ON_CLOSE_MS }).catch(() => undefined); // it ends by itself
+    const givenBack = this.giveBack({ timeoutMs: REVOKE_ON_CLOSE_MS });
+    // Bounded once more: a revocation that was under way already has a time of its own, and the lease ends by itself.
+    await settledWithin(this.tools.clock, REVOKE_ON_CLOSE_MS, givenBack);
   }
 
   /** @internal Runs `task` when the session ends, at once if it has. @returns how to take it back. */

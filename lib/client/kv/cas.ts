@@ -1,6 +1,12 @@
 /** Compare and set: writes that happen only if nobody else wrote in between. */
 import type { Clock, Random } from '../clock.js';
-import { EtcdAbortedError, EtcdConflictError, EtcdDeadlineExceededError, type ErrorContext } from '../errors.js';
+import {
+  EtcdAbortedError,
+  EtcdConflictError,
+  EtcdDeadlineExceededError,
+  type EtcdError,
+  type ErrorContext,
+} from '../errors.js';
 import type { KeyValue } from '../key-value.js';
 import { toBytes, type Value } from '../key-range.js';
 import { requireTimeout } from '../options.js';
@@ -139,7 +145,7 @@ export class UpdateLoop {
   async run(change: Change): Promise<CasResult> {
     for (let tries = 1; ; tries++) {
       const { current, header } = await this.read(tries);
-      const value = await change(current);
+      const value = await this.ask(change, current, tries);
       if (value === undefined) return { succeeded: false, header, current };
       const result = await this.write(current, toBytes(value, 'value'), tries);
       if (result.succeeded) return result;
@@ -154,6 +160,26 @@ export class UpdateLoop {
     return { current: toKeyValue(answer.kvs[0]), header: headerOf(answer) };
   }
 
+  /** The caller's function has the time that is left, and no more once the signal aborts: it may never answer. */
+  private ask(change: Change, current: KeyValue | undefined, tries: number): Promise<Value | undefined> {
+    const { signal } = this.options;
+    return new Promise((resolve, reject) => {
+      const cleanUp = (): void => {
+        cancel();
+        signal?.removeEventListener('abort', onAbort);
+      };
+      const fail = (error: EtcdError): void => {
+        cleanUp();
+        reject(error);
+      };
+      const onAbort = (): void => fail(this.abortError(tries - 1));
+      const cancel = this.time.clock.after(this.leftMs(), () => fail(this.changeError(tries - 1)));
+      signal?.addEventListener('abort', onAbort, { once: true });
+      if (signal?.aborted === true) onAbort();
+      else void Promise.resolve(current).then(change).then(resolve, reject).finally(cleanUp);
+    });
+  }
+
   private write(current: KeyValue | undefined, value: Uint8Array, tries: number): Promise<CasResult> {
     const { lease, ignoreLease } = this.options;
     const keepsLease = ignoreLease === true && current !== undefined;
@@ -162,7 +188,7 @@ export class UpdateLoop {
   }
 
   private callOptions(tries: number): CallOptions {
-    const left = this.startedAt + this.timeoutMs - this.time.clock.now();
+    const left = this.leftMs();
     if (left <= 0) throw this.timeoutError(tries - 1);
     return { signal: this.options.signal, timeoutMs: Math.ceil(left) };
   }
@@ -170,12 +196,11 @@ export class UpdateLoop {
   /** Ends early when the signal aborts, or when the time will be over before the pause is. */
   private pause(tries: number): Promise<void> {
     const { signal } = this.options;
-    const left = this.startedAt + this.timeoutMs - this.time.clock.now();
-    const pauseMs = Math.min(backoffMs(tries, PAUSES, this.time.random), left);
+    const pauseMs = Math.min(backoffMs(tries, PAUSES, this.time.random), this.leftMs());
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         cancel();
-        reject(new EtcdAbortedError({ ...this.errorContext(tries), cause: signal?.reason as unknown }));
+        reject(this.abortError(tries));
       };
       const cancel = this.time.clock.after(pauseMs, () => {
         signal?.removeEventListener('abort', onAbort);
@@ -186,11 +211,24 @@ export class UpdateLoop {
     });
   }
 
+  private leftMs(): number {
+    return this.startedAt + this.timeoutMs - this.time.clock.now();
+  }
+
+  private abortError(tries: number): EtcdAbortedError {
+    return new EtcdAbortedError({ ...this.errorContext(tries), cause: this.options.signal?.reason as unknown });
+  }
+
   private timeoutError(tries: number): EtcdDeadlineExceededError {
-    const waitingFor =
-      tries === 0
-        ? `waiting for the change of key ${JSON.stringify(this.keyText())}`
-        : `others changed key ${JSON.stringify(this.keyText())} first, ${tries} times`;
+    if (tries === 0) return this.changeError(tries);
+    return this.lateError(`others changed key ${JSON.stringify(this.keyText())} first, ${tries} times`, tries);
+  }
+
+  private changeError(tries: number): EtcdDeadlineExceededError {
+    return this.lateError(`waiting for the change of key ${JSON.stringify(this.keyText())}`, tries);
+  }
+
+  private lateError(waitingFor: string, tries: number): EtcdDeadlineExceededError {
     return new EtcdDeadlineExceededError(this.timeoutMs, waitingFor, [], this.errorContext(tries));
   }
 

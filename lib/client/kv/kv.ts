@@ -115,7 +115,7 @@ export class EtcdKv {
    */
   async get(key: Key, options: GetOptions = NONE): Promise<KeyValue | undefined> {
     const request = {
-      key: keyBytes(key),
+      key: ownKey(key),
       revision: optionalWholeNumber('revision', options.revision),
       serializable: options.serializable,
       keysOnly: options.keysOnly,
@@ -139,7 +139,7 @@ export class EtcdKv {
    * for (const kv of newest.kvs) console.log(kv.key, kv.json());
    */
   async range(range: KeyRangeLike, options: RangeOptions = NONE): Promise<RangeResponse> {
-    return toRangeResponse(await this.rpc.unary(RANGE, toRangeRequest(toKeyRange(range), options), options));
+    return toRangeResponse(await this.rpc.unary(RANGE, toRangeRequest(ownRange(range), options), options));
   }
 
   /**
@@ -152,7 +152,7 @@ export class EtcdKv {
    * const users = await etcd.kv.count(prefix('users/'));
    */
   async count(range: KeyRangeLike, options: CountOptions = NONE): Promise<number> {
-    const { key, rangeEnd } = toKeyRange(range);
+    const { key, rangeEnd } = ownRange(range);
     const revision = optionalWholeNumber('revision', options.revision);
     const request = { key, rangeEnd, revision, serializable: options.serializable, countOnly: true };
     return (await this.rpc.unary(RANGE, request, options)).count;

@@ -173,7 +173,9 @@ class ScanRun {
         this.moveBehind(rangeResponse.kvs);
         // Only the last piece has a header: a stream that ends without one was cut off.
         if (rangeResponse.header !== null) this.isDone = true;
-        yield { revision: this.revision, kvs: toKeyValues(rangeResponse.kvs) };
+        for (const kvs of slices(toKeyValues(rangeResponse.kvs), this.spec.pageSize)) {
+          yield { revision: this.revision, kvs };
+        }
         stopTimer = this.closeWhenSilent(stream);
       }
     } catch (error) {
@@ -200,6 +202,11 @@ class ScanRun {
 function canStream(query: wire.RangeRequest): boolean {
   const { minModRevision, maxModRevision, minCreateRevision, maxCreateRevision } = query;
   return [minModRevision, maxModRevision, minCreateRevision, maxCreateRevision].every((bound) => !bound);
+}
+
+/** The server cuts a stream into pieces as it likes. */
+function* slices<T>(list: readonly T[], length: number): Generator<readonly T[], void, undefined> {
+  for (let start = 0; start < list.length; start += length) yield list.slice(start, start + length);
 }
 
 function nextLimit(kvs: readonly wire.KeyValue[], limit: number, pageSize: number): number {

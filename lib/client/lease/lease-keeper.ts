@@ -36,6 +36,8 @@ export interface LeaseStats {
 
 /** How much before the deadline the loss is told: timers are late by a few milliseconds, and the holder must not be. */
 const TELL_EARLY_MS = 10;
+/** How much before its turn a lease may be renewed together with others: nothing against the seconds that a TTL has. */
+const BEAT_EARLY_MS = 25;
 /** Milliseconds until a lease that was just granted, and was not found, is looked for again. */
 const SECOND_LOOK_MS = 250;
 
@@ -51,7 +53,7 @@ export class LeaseKeeper {
   private renewals = 0;
 
   constructor(private readonly parts: LeaseKeeperParts) {
-    this.beats = new Schedule(parts.clock, (lease) => this.stream.renew(lease));
+    this.beats = new Schedule(parts.clock, (lease) => this.stream.renew(lease), BEAT_EARLY_MS);
     this.deadlines = new Schedule(parts.clock, (lease) => this.expire(lease));
     this.stream = new KeepAliveStream({
       ...parts,

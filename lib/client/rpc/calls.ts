@@ -1,19 +1,20 @@
 /** The seam made real: checks and encodes a request, hangs the interceptors around it, and keeps account of what runs. */
 import type { Clock, Random } from '../clock.js';
-import { EtcdClosedError, EtcdMessageTooLargeError } from '../errors.js';
+import { EtcdClosedError, EtcdInvalidArgumentError, EtcdMessageTooLargeError, type ErrorContext } from '../errors.js';
 import { requireTimeout, type ResolvedOptions } from '../options.js';
 import { AbortListeners } from './abort-listeners.js';
+import type { CallContext, UnarySpec } from './call-spec.js';
 import { codecOf, type Codec } from './codec.js';
 import { diagnosticsInterceptor, hasDiagnosticsListener } from './diagnostics.js';
 import type { Endpoints } from './endpoints.js';
 import { observeStream, runIntercepted } from './intercepted.js';
 import type { CallHeaders } from './headers.js';
 import type { EtcdCall, EtcdInterceptor } from './interceptor.js';
-import { AUTHENTICATE } from './methods.js';
+import { AUTHENTICATE, LEASE_REVOKE } from './methods.js';
 import type { Duplex, DuplexMethod, MethodInfo, Rpc, RpcCallOptions, UnaryMethod } from './rpc.js';
 import { RpcStream, type StreamSpec } from './stream.js';
 import { TokenSource } from './token-source.js';
-import { UnaryCall, type CallContext, type UnarySpec } from './unary-call.js';
+import { UnaryCall } from './unary-call.js';
 
 /** What the calls of a client stand on. */
 export interface CallsParts {
@@ -40,13 +41,18 @@ interface Running {
   closeWithClient(): void;
 }
 
+/** What may begin while the calls under way are waited for: tokens that those need, and leases that are given back. */
+const WHILE_DRAINING: ReadonlySet<string> = new Set([AUTHENTICATE.path, LEASE_REVOKE.path]);
+
 /** The one way to an etcd server. */
 export class Calls implements Rpc {
   private readonly context: CallContext;
   private readonly running = new Set<Running>();
-  private readonly forget = (ended: Running): void => void this.running.delete(ended);
+  /** Watches and keep-alives, which end by themselves only when they break. */
+  private readonly lasting = new Set<Running>();
   private retries = 0;
-  private isClosed = false;
+  private state: 'open' | 'draining' | 'closed' = 'open';
+  private endDraining: (() => void) | undefined;
 
   // Hard private: the options hold the password.
   readonly #parts: CallsParts;
@@ -65,7 +71,10 @@ export class Calls implements Rpc {
             timeoutMs: options.callTimeoutMs,
           });
     const aborts = new AbortListeners();
-    this.context = { endpoints, headers, clock, random, tokens, aborts, onRetry: () => (this.retries += 1) };
+    const { maxPendingCalls } = options;
+    const isOverloaded = (): boolean => this.running.size > maxPendingCalls;
+    const onRetry = (): void => void (this.retries += 1);
+    this.context = { endpoints, headers, clock, random, tokens, aborts, onRetry, isOverloaded, maxPendingCalls };
   }
 
   unary<Req extends object, Res>(
@@ -74,9 +83,9 @@ export class Calls implements Rpc {
     options: RpcCallOptions = {},
   ): Promise<Res> {
     try {
-      if (this.isClosed) throw this.closedError(method, options);
+      if (!this.takes(method)) throw this.closedError(method, options);
       const codec = codecFor<Req, Res>(method);
-      const message = this.encode(codec, method, request);
+      const message = this.encode(codec, request, refusal(method, options));
       const spec = this.unarySpec(method, codec, message, options);
       const interceptors = this.activeInterceptors();
       if (interceptors.length === 0) return this.start(spec);
@@ -87,13 +96,13 @@ export class Calls implements Rpc {
   }
 
   duplex<Req extends object, Res>(method: DuplexMethod<Req, Res>, options: RpcCallOptions = {}): Duplex<Req, Res> {
-    if (this.isClosed) throw this.closedError(method, options);
+    if (!this.takes(method)) throw this.closedError(method, options);
     const codec = codecFor<Req, Res>(method);
     const interceptors = this.activeInterceptors();
     const call = interceptors.length === 0 ? undefined : this.describe(method, undefined);
     const spec: StreamSpec<Req, Res> = {
       method,
-      encode: (request) => this.encode(codec, method, request),
+      encode: (request) => this.encode(codec, request, refusal(method, {})),
       decode: codec.decode,
       signal: options.signal,
       timeoutMs: options.timeoutMs === undefined ? undefined : requireTimeout('timeoutMs', options.timeoutMs),
@@ -103,37 +112,74 @@ export class Calls implements Rpc {
       metadata: call?.metadata,
     };
     const stream = new RpcStream(spec, this.context, this.forget);
-    this.running.add(stream);
+    (method.type === 'bidi_stream' ? this.lasting : this.running).add(stream);
     return stream.start();
   }
 
   counters(): CallCounters {
-    return { inFlight: this.running.size, retries: this.retries, tokenRefreshes: this.context.tokens?.refreshes ?? 0 };
+    const inFlight = this.running.size + this.lasting.size;
+    return { inFlight, retries: this.retries, tokenRefreshes: this.context.tokens?.refreshes ?? 0 };
+  }
+
+  /**
+   * Refuses new calls, and resolves when those under way have ended. Not later than after `limitMs`, nor when all endpoints
+   * turn out to be away, since nothing can be finished then.
+   */
+  drain(limitMs: number): Promise<void> {
+    this.state = 'draining';
+    if (this.running.size === 0) return Promise.resolve();
+    const { clock, endpoints } = this.#parts;
+    return new Promise((resolve) => {
+      let cancelWait: (() => void) | undefined;
+      const cancelTimer = clock.after(limitMs, () => this.endDraining?.());
+      this.endDraining = () => {
+        this.endDraining = undefined;
+        cancelTimer();
+        cancelWait?.();
+        resolve();
+      };
+      const look = (): void => {
+        if (endpoints.areAway) this.endDraining?.();
+        else cancelWait = endpoints.wait(look);
+      };
+      look();
+    });
+  }
+
+  /** Lets go of what {@link drain} waits for. */
+  hurry(): void {
+    this.endDraining?.();
   }
 
   /** Ends every call and stream with `EtcdClosedError`; later ones are refused. */
   close(): void {
-    this.isClosed = true;
-    for (const call of [...this.running]) call.closeWithClient();
+    this.state = 'closed';
+    for (const call of [...this.running, ...this.lasting]) call.closeWithClient();
     this.context.tokens?.close();
   }
 
+  private readonly forget = (ended: Running): void => {
+    if (!this.running.delete(ended)) this.lasting.delete(ended);
+    if (this.running.size === 0) this.endDraining?.();
+  };
+
+  private takes({ path }: MethodInfo): boolean {
+    return this.state === 'open' || (this.state === 'draining' && WHILE_DRAINING.has(path));
+  }
+
   private start<Res>(spec: UnarySpec<Res>): Promise<Res> {
-    if (this.isClosed) return Promise.reject(this.closedError(spec.method, spec));
+    if (this.state === 'closed') return Promise.reject(this.closedError(spec.method, spec));
     const call = new UnaryCall(spec, this.context, this.forget);
     this.running.add(call);
     return call.run();
   }
 
-  private encode<Req extends object, Res>(codec: Codec<Req, Res>, method: MethodInfo, request: Req): Uint8Array {
-    const message = codec.encode(request);
+  private encode<Req extends object, Res>(codec: Codec<Req, Res>, request: Req, context: ErrorContext): Uint8Array {
+    const message = encoded(codec, request, context);
     const { maxRequestBytes } = this.#parts.options;
     if (message.byteLength <= maxRequestBytes) return message;
     const detail = `${message.byteLength} bytes, more than maxRequestBytes (${maxRequestBytes})`;
-    throw new EtcdMessageTooLargeError('request', maxRequestBytes, detail, {
-      method: method.label,
-      outcome: 'not-applied',
-    });
+    throw new EtcdMessageTooLargeError('request', maxRequestBytes, detail, context);
   }
 
   private unarySpec<Req, Res>(
@@ -182,9 +228,22 @@ export class Calls implements Rpc {
     return token;
   }
 
-  private closedError(method: MethodInfo, { effect }: { readonly effect?: string | undefined }): EtcdClosedError {
-    const isWrite = (effect ?? method.effect) === 'write';
-    return new EtcdClosedError({ method: method.label, outcome: isWrite ? 'not-applied' : undefined });
+  private closedError(method: MethodInfo, options: Pick<RpcCallOptions, 'effect'>): EtcdClosedError {
+    return new EtcdClosedError(refusal(method, options));
+  }
+}
+
+/** The context of an error about a request that is not sent. */
+function refusal({ label: method, effect }: MethodInfo, options: Pick<RpcCallOptions, 'effect'>): ErrorContext {
+  const isWrite = (options.effect ?? effect) === 'write';
+  return { method, outcome: isWrite ? 'not-applied' : undefined };
+}
+
+function encoded<Req extends object, Res>(codec: Codec<Req, Res>, request: Req, context: ErrorContext): Uint8Array {
+  try {
+    return codec.encode(request);
+  } catch (error) {
+    throw error instanceof EtcdInvalidArgumentError ? error.inCall(context) : error;
   }
 }
 

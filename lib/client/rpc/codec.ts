@@ -1,9 +1,11 @@
 /** Turns requests into bytes and bytes into answers, exactly: no number is rounded and nothing of the wrong kind gets through. */
-import { fromJSON, type PackageDefinition, type ServiceDefinition } from '@grpc/proto-loader';
 import { EtcdError, EtcdInvalidArgumentError, EtcdProtocolError } from '../errors.js';
-import { DESCRIPTOR_JSON, IDENTIFIER_FIELDS } from './generated/descriptor.js';
-import { type RpcMessages } from './generated/messages.js';
-import { fromWire, MessagePlans, nodesOf, toWire, type DescriptorNode, type MessagePlan } from './message-plan.js';
+import { asBuffer } from './as-buffer.js';
+import { GENERATED_CODECS } from './generated/codec.js';
+import type { RpcMessages } from './generated/messages.js';
+import { loadedRpcOf } from './loaded-codec.js';
+import { WireReader } from './wire-reader.js';
+import { WireWriter, type WriteMessage } from './wire-writer.js';
 
 /** The client's side of an RPC. */
 export interface Codec<Req, Res> {
@@ -31,6 +33,9 @@ export interface ServerCodec<Req, Res> {
 
 type RpcPath = keyof RpcMessages;
 
+const codecs = new Map<string, Codec<object, unknown>>();
+const writer = new WireWriter();
+
 /**
  * The client's side of the RPC with this gRPC path, for example `/etcdserverpb.KV/Range`.
  *
@@ -41,8 +46,12 @@ export function codecOf<Path extends RpcPath>(
 ): Codec<RpcMessages[Path]['request'], RpcMessages[Path]['response']>;
 export function codecOf(path: string): Codec<object, unknown>;
 export function codecOf(path: string): Codec<object, unknown> {
-  const { request, response } = rpcOf(path);
-  return { encode: request.encode, decode: response.decode };
+  let codec = codecs.get(path);
+  if (codec === undefined) {
+    codec = isGenerated(path) ? generatedCodec(path) : loadedCodec(path);
+    codecs.set(path, codec);
+  }
+  return codec;
 }
 
 /** The server's side of the RPC with this gRPC path. @see codecOf */
@@ -51,96 +60,60 @@ export function serverCodecOf<Path extends RpcPath>(
 ): ServerCodec<RpcMessages[Path]['request'], RpcMessages[Path]['response']>;
 export function serverCodecOf(path: string): ServerCodec<unknown, object>;
 export function serverCodecOf(path: string): ServerCodec<unknown, object> {
-  const { request, response } = rpcOf(path);
-  return { decodeRequest: request.decode, encodeResponse: response.encode };
-}
-
-/** One message, both ways. */
-interface MessageCodec {
-  readonly encode: (message: object) => Buffer;
-  readonly decode: (bytes: Uint8Array) => unknown;
-}
-
-interface Rpc {
-  readonly request: MessageCodec;
-  readonly response: MessageCodec;
-}
-
-interface Schema {
-  readonly definitions: PackageDefinition;
-  readonly nodes: ReadonlyMap<string, DescriptorNode>;
-  readonly plans: MessagePlans;
-}
-
-let schema: Schema | undefined;
-const rpcs = new Map<string, Rpc>();
-
-/** Done on the first use and once per process, since it takes some 25 ms. */
-function loadSchema(): Schema {
-  const root = JSON.parse(DESCRIPTOR_JSON) as DescriptorNode;
-  const nodes = nodesOf(root);
-  const definitions = fromJSON(root, { enums: String, defaults: true, arrays: true });
-  return { definitions, nodes, plans: new MessagePlans(nodes, IDENTIFIER_FIELDS) };
-}
-
-function rpcOf(path: string): Rpc {
-  const known = rpcs.get(path);
-  if (known !== undefined) return known;
-  const rpc = compileRpc(path);
-  rpcs.set(path, rpc);
-  return rpc;
-}
-
-function compileRpc(path: string): Rpc {
-  const { definitions, nodes, plans } = (schema ??= loadSchema());
-  const [, service = '', name = ''] = path.split('/');
-  const methods = nodes.get(service)?.methods ?? {};
-  const types = Object.hasOwn(methods, name) ? methods[name] : undefined;
-  const method = (definitions[service] as ServiceDefinition | undefined)?.[name];
-  if (types === undefined || method === undefined) {
-    throw new EtcdInvalidArgumentError('path', 'must be the path of an RPC of etcd', path);
-  }
+  const { request, response } = loadedRpcOf(path);
   return {
-    request: messageCodec(plans.of(types.requestType), method.requestSerialize, method.requestDeserialize),
-    response: messageCodec(plans.of(types.responseType), method.responseSerialize, method.responseDeserialize),
+    decodeRequest: decoderOf(request.name, request.decode),
+    encodeResponse: encoderOf(response.name, response.encode),
   };
 }
 
-function messageCodec(
-  plan: MessagePlan,
-  serialize: (message: object) => Buffer,
-  deserialize: (bytes: Buffer) => object,
-): MessageCodec {
+function isGenerated(path: string): path is keyof typeof GENERATED_CODECS {
+  return Object.hasOwn(GENERATED_CODECS, path);
+}
+
+function generatedCodec(path: keyof typeof GENERATED_CODECS): Codec<object, unknown> {
+  const { request, response, write, read } = GENERATED_CODECS[path];
   return {
-    encode(message) {
-      try {
-        return serialize(toWire(plan, message));
-      } catch (cause) {
-        if (cause instanceof EtcdError) throw cause;
-        throw new EtcdInvalidArgumentError(
-          plan.name,
-          `must be a message that can be sent (${reasonOf(cause)})`,
-          undefined,
-          { cause },
-        );
-      }
-    },
-    decode(bytes) {
-      try {
-        return fromWire(plan, deserialize(asBuffer(bytes)));
-      } catch (cause) {
-        if (cause instanceof EtcdError) throw cause;
-        throw new EtcdProtocolError(`${bytes.byteLength} bytes are no ${plan.name}: ${reasonOf(cause)}`, { cause });
-      }
-    },
+    encode: encoderOf(request, (message) => written(write, message)),
+    decode: decoderOf(response, (bytes) => read(new WireReader(bytes), bytes.length)),
+  };
+}
+
+/** What calls are rarely made for: proto-loader's serializers, which it compiles when the first of them is asked for. */
+function loadedCodec(path: string): Codec<object, unknown> {
+  const { request, response } = loadedRpcOf(path);
+  return { encode: encoderOf(request.name, request.encode), decode: decoderOf(response.name, response.decode) };
+}
+
+function written(write: WriteMessage, message: object): Buffer {
+  writer.begin();
+  write(writer, message);
+  return writer.take();
+}
+
+function encoderOf(name: string, encode: (message: object) => Buffer): (message: object) => Buffer {
+  return (message) => {
+    try {
+      return encode(message);
+    } catch (cause) {
+      if (cause instanceof EtcdError) throw cause;
+      const rule = `must be a message that can be sent (${reasonOf(cause)})`;
+      throw new EtcdInvalidArgumentError(name, rule, undefined, { cause });
+    }
+  };
+}
+
+function decoderOf(name: string, decode: (bytes: Buffer) => unknown): (bytes: Uint8Array) => unknown {
+  return (bytes) => {
+    try {
+      return decode(asBuffer(bytes));
+    } catch (cause) {
+      if (cause instanceof EtcdError) throw cause;
+      throw new EtcdProtocolError(`${bytes.byteLength} bytes are no ${name}: ${reasonOf(cause)}`, { cause });
+    }
   };
 }
 
 function reasonOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
-}
-
-/** protobufjs reads a Buffer quicker than other bytes, and gives views of it. */
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -15,6 +15,8 @@ export const DIAGNOSTICS = {
   streamStart: 'nest-etcd:stream:start',
   /** `{ call, error }` when a stream ends. */
   streamEnd: 'nest-etcd:stream:end',
+  /** `{ client, endpoint }` once for each client whose credentials go over a network without TLS. */
+  credentialsInTheClear: 'nest-etcd:credentials-in-the-clear',
 } as const;
 
 const callStart = channel(DIAGNOSTICS.callStart);
@@ -22,6 +24,12 @@ const callAttempt = channel(DIAGNOSTICS.callAttempt);
 const callEnd = channel(DIAGNOSTICS.callEnd);
 const streamStart = channel(DIAGNOSTICS.streamStart);
 const streamEnd = channel(DIAGNOSTICS.streamEnd);
+const credentialsInTheClear = channel(DIAGNOSTICS.credentialsInTheClear);
+
+/** @param client the client's name. */
+export function publishCredentialsInTheClear(client: string, endpoint: string): void {
+  credentialsInTheClear.publish({ client, endpoint });
+}
 
 /** Whether anyone listens, so that a call has to take the longer way through the interceptors. */
 export function hasDiagnosticsListener(): boolean {

@@ -93,6 +93,7 @@ export class EndpointConnection {
   /** Since when the endpoint owes an answer and has given none; `undefined` while it owes nothing. */
   private silentSince: number | undefined;
   private probes = 0;
+  private streams = 0;
 
   constructor(
     readonly endpoint: Endpoint,
@@ -111,6 +112,11 @@ export class EndpointConnection {
   /** Whether the last attempt failed by what waiting cannot mend. */
   get isMisconfigured(): boolean {
     return this.current.name === 'backoff' && this.current.misconfigured;
+  }
+
+  /** Whether the last attempt to connect has failed, and no other has succeeded since. */
+  get isAway(): boolean {
+    return this.current.name === 'backoff' || (this.current.name === 'connecting' && this.current.attempt > 1);
   }
 
   /** Why this endpoint cannot be used now, as far as it is known. */
@@ -144,8 +150,20 @@ export class EndpointConnection {
     };
   }
 
+  /** Starts a stream. At its end, however it comes, {@link streamEnded} has to be called. */
   duplex(path: string, headers: Headers, listener: StreamListener): TransportStream {
-    return this.live().duplex(path, headers, listener);
+    const stream = this.live().duplex(path, headers, listener);
+    this.streams += 1;
+    return stream;
+  }
+
+  streamEnded(): void {
+    this.streams -= 1;
+  }
+
+  /** Whether a call or a stream is under way here. */
+  get isBusy(): boolean {
+    return this.pending.size > 0 || this.streams > 0;
   }
 
   /** Sets a connected endpoint aside for a reason seen by a call: no leader, or a learner. It is probed until it serves. */

@@ -20,10 +20,16 @@ export type EndpointsContext = Omit<EndpointContext, 'onState'> & {
   readonly onChange?: (endpoint: string, state: EndpointState, reason: string | undefined) => void;
 };
 
+/** A connection beside the list is closed when no call has asked for it for so long, and not later than after twice that. */
+const OTHERS_IDLE_MS = 60_000;
+
 /** All endpoints of a client. */
 export class Endpoints {
   private connections: readonly EndpointConnection[] = [];
   private readonly others = new Map<string, EndpointConnection>();
+  /** What was asked for by name since the last look at `others`. */
+  private readonly recent = new Set<EndpointConnection>();
+  private cancelSweep: (() => void) | undefined;
   private readonly waiters = new Set<Waiter>();
   private turn = 0;
   private awake = false;
@@ -43,6 +49,11 @@ export class Endpoints {
   /** How many endpoints there are. */
   get count(): number {
     return this.connections.length;
+  }
+
+  /** Whether none can be used, and the last attempt to connect has failed with each. */
+  get areAway(): boolean {
+    return this.connections.every(({ isAway }) => isAway);
   }
 
   /** The endpoints' texts, in the order they were given. */
@@ -69,14 +80,17 @@ export class Endpoints {
   }
 
   /**
-   * The connection to this endpoint, for a call that is for it alone. One that is not of the list is kept beside it, so
-   * that the next such call finds it connected.
+   * The connection to this endpoint, for a call that is for it alone. One that is not of the list is kept beside it for a
+   * while, so that the next such call finds it connected.
    *
    * @throws {EtcdConfigError} when the text is no endpoint.
    */
   at(text: string): EndpointConnection {
-    const known = this.connections.find(({ endpoint }) => endpoint.text === text) ?? this.others.get(text);
-    return known ?? this.other(parseEndpoint(text, 'endpoint'));
+    const listed = this.connections.find(({ endpoint }) => endpoint.text === text);
+    if (listed !== undefined) return listed;
+    const connection = this.others.get(text) ?? this.other(parseEndpoint(text, 'endpoint'));
+    this.recent.add(connection);
+    return connection;
   }
 
   /** Whether there is a connection to this endpoint, in the list or beside it. */
@@ -155,6 +169,7 @@ export class Endpoints {
 
   close(): void {
     this.closed = true;
+    this.cancelSweep?.();
     for (const connection of [...this.connections, ...this.others.values()]) connection.close();
     this.waiters.clear();
   }
@@ -171,7 +186,20 @@ export class Endpoints {
     if (known !== undefined) return known;
     const opened = this.open(endpoint);
     this.others.set(endpoint.text, opened);
+    this.sweepLater();
     return opened;
+  }
+
+  private sweepLater(): void {
+    this.cancelSweep ??= this.context.clock.after(OTHERS_IDLE_MS, () => this.sweep(), 'background');
+  }
+
+  private sweep(): void {
+    this.cancelSweep = undefined;
+    const idle = [...this.others].filter(([, connection]) => !connection.isBusy && !this.recent.has(connection));
+    this.giveUp(idle.map(([text]) => text));
+    this.recent.clear();
+    if (this.others.size > 0) this.sweepLater();
   }
 
   private open(endpoint: Endpoint): EndpointConnection {

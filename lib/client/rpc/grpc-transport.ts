@@ -12,7 +12,8 @@ import { isIP, type Socket } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import type { Endpoint } from '../endpoint.js';
 import { EtcdConfigError } from '../errors.js';
-import { refusePlaintextWithTls, type ResolvedOptions } from '../options.js';
+import { refusePlaintext, usesTls, type ResolvedOptions } from '../options.js';
+import { asBuffer } from './as-buffer.js';
 import { connectFailure, isConfigurationFault } from './connect-failure.js';
 import { readTlsFiles } from './tls-files.js';
 import { speaksPlaintext, speaksTls } from './tls-sniff.js';
@@ -45,14 +46,10 @@ export function grpcConnector(options: ResolvedOptions, userAgent: string): Conn
   return (endpoint, events) => new GrpcTransport(endpoint, options, userAgent, events);
 }
 
-function usesTls({ security }: Endpoint, { tls }: ResolvedOptions): boolean {
-  return security === 'tls' || (security === 'as-configured' && tls !== undefined);
-}
-
 function credentialsFor(endpoint: Endpoint, options: ResolvedOptions): ChannelCredentials {
   const { tls } = options;
-  refusePlaintextWithTls([endpoint], tls); // one that a single call names, such as `status(endpoint)`
-  if (!usesTls(endpoint, options)) return credentials.createInsecure();
+  refusePlaintext([endpoint], options); // one that a single call names, such as `status(endpoint)`
+  if (!usesTls(endpoint, tls)) return credentials.createInsecure();
   const { ca, cert, key } = readTlsFiles(tls ?? {});
   const host = hostOf(endpoint);
   const verify = isIP(host) === 0 ? {} : { checkServerIdentity: checkAddress(tls?.serverName ?? host) };
@@ -235,7 +232,7 @@ class GrpcTransport implements Transport {
    * have to guess. It may as well be a balancer whose member is away, and then waiting helps.
    */
   private explain(reason: string): void {
-    if (usesTls(this.endpoint, this.options)) {
+    if (usesTls(this.endpoint, this.options.tls)) {
       if (!HUNG_UP_ON_TLS.test(reason)) return this.fail(reason);
       speaksPlaintext(this.endpoint, (yes) => this.fail(yes ? WANTS_PLAINTEXT : reason));
     } else {
@@ -295,8 +292,4 @@ class GrpcStream implements TransportStream {
 
 function ignore(): void {
   // Nothing of the answer's head or body is needed here.
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

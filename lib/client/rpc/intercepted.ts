@@ -1,7 +1,7 @@
 /** Hangs interceptors around calls and streams. Nothing of it is made for a client that has none. */
 import type { EtcdError } from '../errors.js';
+import type { UnarySpec } from './call-spec.js';
 import type { EtcdCall, EtcdInterceptor, EtcdStreamObserver } from './interceptor.js';
-import type { UnarySpec } from './unary-call.js';
 
 /** Runs a unary call inside its interceptors, the first outermost. */
 export function runIntercepted<Res>(

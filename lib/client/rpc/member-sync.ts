@@ -19,8 +19,8 @@ export interface MemberSyncParts {
   readonly rpc: Rpc;
   readonly endpoints: Endpoints;
   readonly clock: Clock;
-  /** Whether `http://` URLs are to be left out. */
-  readonly usesTls: boolean;
+  /** Throws for an endpoint that the client's options forbid: it is left out. */
+  readonly requireAllowed: (endpoint: Endpoint) => void;
   /** How long an advertised endpoint has to answer before the list is taken. */
   readonly connectTimeoutMs: number;
   readonly onSynced: (endpoints: readonly string[]) => void;
@@ -87,10 +87,10 @@ export class MemberSync {
   private parse(url: string): readonly Endpoint[] {
     try {
       const endpoint = parseEndpoint(url, 'clientURL');
-      const wouldBePlaintext = endpoint.security === 'plaintext' && this.parts.usesTls;
-      return wouldBePlaintext ? [] : [endpoint];
+      this.parts.requireAllowed(endpoint);
+      return [endpoint];
     } catch {
-      return []; // An address that cannot be dialled from anywhere is no reason to give up the others.
+      return []; // An address that cannot or must not be dialled is no reason to give up the others.
     }
   }
 

@@ -1,6 +1,17 @@
 /** How each field of each message changes between the form protobuf takes or gives and ours, worked out once per message. */
-import { EtcdInvalidArgumentError, EtcdProtocolError } from '../errors.js';
-import { fromHex, toDecimal, toHex, toSafeNumber, type Int64 } from './int64.js';
+import { EtcdProtocolError } from '../errors.js';
+import {
+  requireArray,
+  requireBoolean,
+  requireBytes,
+  requireEnumValue,
+  requireIdentifier,
+  requireInteger,
+  requireMessage,
+  requireString,
+  severalSet,
+} from './field-rules.js';
+import { toDecimal, toHex, toSafeNumber, type Int64 } from './int64.js';
 
 /** A package, message, enum or service as the descriptor writes it: which one it is shows by the members it has. */
 export interface DescriptorNode {
@@ -100,13 +111,13 @@ export class MessagePlans {
       case 'uint64':
         return isIdentifier ? identifierOf(type === 'uint64', label) : numberOf(type === 'uint64', label);
       case 'uint32':
-        return { toWire: wholeNumber(0, 2 ** 32 - 1, label), fromWire: undefined };
+        return { toWire: (value) => requireInteger(value, 0, 2 ** 32 - 1, label), fromWire: undefined };
       case 'bool':
-        return { toWire: ofType('boolean', label), fromWire: undefined };
+        return { toWire: (value) => requireBoolean(value, label), fromWire: undefined };
       case 'string':
-        return { toWire: ofType('string', label), fromWire: undefined };
+        return { toWire: (value) => requireString(value, label), fromWire: undefined };
       case 'bytes':
-        return { toWire: bytes(label), fromWire: undefined };
+        return { toWire: (value) => requireBytes(value, label), fromWire: undefined };
       default:
         return messageOf(this.of(type));
     }
@@ -115,9 +126,7 @@ export class MessagePlans {
 
 /** The message as protobuf takes it: checked, converted, and made of nothing but own properties of `message`. */
 export function toWire({ name, fields, oneofs }: MessagePlan, message: unknown): object {
-  if (typeof message !== 'object' || message === null)
-    throw new EtcdInvalidArgumentError(name, mustBe('an object', message));
-  const own = message as Readonly<Record<string, unknown>>;
+  const own = requireMessage(message, name);
   const wire: Record<string, unknown> = {};
   for (const field of fields) {
     const value = Object.hasOwn(own, field.name) ? own[field.name] : undefined;
@@ -125,8 +134,7 @@ export function toWire({ name, fields, oneofs }: MessagePlan, message: unknown):
     wire[field.name] = value === undefined || value === null ? undefined : field.toWire(value);
   }
   for (const oneof of oneofs) {
-    const set = oneof.filter((member) => wire[member] !== undefined);
-    if (set.length > 1) throw new EtcdInvalidArgumentError(name, `must have one of ${set.join(', ')}, not all of them`);
+    if (oneof.filter((member) => wire[member] !== undefined).length > 1) throw severalSet(name, wire, oneof);
   }
   return wire;
 }
@@ -147,17 +155,15 @@ function messageOf(plan: MessagePlan): Converters {
 
 function listOf({ toWire: elementToWire, fromWire: elementFromWire }: Converters, label: string): Converters {
   return {
-    toWire: (value) => {
-      if (!Array.isArray(value)) throw new EtcdInvalidArgumentError(label, mustBe('an array', value));
-      return value.map((element) => elementToWire(element));
-    },
+    toWire: (value) => requireArray(value, label).map((element) => elementToWire(element)),
     fromWire: elementFromWire && ((value) => (value as unknown[]).map((element) => elementFromWire(element))),
   };
 }
 
 function numberOf(unsigned: boolean, label: string): Converters {
+  const min = unsigned ? 0 : Number.MIN_SAFE_INTEGER;
   return {
-    toWire: wholeNumber(unsigned ? 0 : Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, label),
+    toWire: (value) => requireInteger(value, min, Number.MAX_SAFE_INTEGER, label),
     fromWire: (value) => {
       const number = toSafeNumber(value as Int64);
       if (number !== undefined) return number;
@@ -167,13 +173,8 @@ function numberOf(unsigned: boolean, label: string): Converters {
 }
 
 function identifierOf(unsigned: boolean, label: string): Converters {
-  const rule = `must be ${unsigned ? 'an unsigned' : 'a signed'} 64-bit identifier in hex without 0x`;
   return {
-    toWire: (value) => {
-      const id = typeof value === 'string' ? fromHex(value, unsigned) : undefined;
-      if (id === undefined) throw new EtcdInvalidArgumentError(label, rule, value);
-      return id;
-    },
+    toWire: (value) => requireIdentifier(value, unsigned, label),
     fromWire: (value) => toHex(value as Int64),
   };
 }
@@ -181,35 +182,9 @@ function identifierOf(unsigned: boolean, label: string): Converters {
 /** An enum a newer server extended: proto-loader gives such a value as its number, the types call it `UNKNOWN_` and the number. */
 function enumOf(values: Readonly<Record<string, number>>, label: string): Converters {
   const numbers = new Map(Object.entries(values));
-  const rule = `must be one of ${[...numbers.keys()].join(', ')}`;
   return {
-    toWire: (value) => {
-      const known = typeof value === 'string' ? (numbers.get(value) ?? unknownEnumNumber(value)) : undefined;
-      if (known === undefined) throw new EtcdInvalidArgumentError(label, rule, value);
-      return known;
-    },
+    toWire: (value) => requireEnumValue(value, numbers, label),
     fromWire: (value) => (typeof value === 'number' ? `UNKNOWN_${value}` : value),
-  };
-}
-
-function unknownEnumNumber(name: string): number | undefined {
-  const number = Number(/^UNKNOWN_(-?\d{1,10})$/.exec(name)?.[1]);
-  return number === (number | 0) ? number : undefined;
-}
-
-function wholeNumber(min: number, max: number, label: string): Convert {
-  const rule = `must be a whole number from ${min} to ${max}`;
-  return (value) => {
-    if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) return value;
-    throw new EtcdInvalidArgumentError(label, rule, value);
-  };
-}
-
-/** protobufjs would take a string for base64; and an error must not show a value or a password, so it names the type only. */
-function bytes(label: string): Convert {
-  return (value) => {
-    if (value instanceof Uint8Array) return value;
-    throw new EtcdInvalidArgumentError(label, mustBe('a Uint8Array', value));
   };
 }
 
@@ -230,15 +205,4 @@ function withoutEmpty({ toWire: convert, fromWire: convertBack }: Converters): C
 /** Whether the field is one of those of which at most one is set: then that it is set says something, whatever it holds. */
 function isChoice(oneofs: readonly (readonly string[])[], name: string): boolean {
   return oneofs.some((oneof) => oneof.includes(name));
-}
-
-function ofType(type: 'string' | 'boolean', label: string): Convert {
-  return (value) => {
-    if (typeof value === type) return value;
-    throw new EtcdInvalidArgumentError(label, mustBe(`a ${type}`, value));
-  };
-}
-
-function mustBe(rule: string, value: unknown): string {
-  return `must be ${rule}, not ${value === null ? 'null' : typeof value}`;
 }

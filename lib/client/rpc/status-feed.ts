@@ -15,6 +15,8 @@ export type EtcdClientEvent =
   | { readonly type: 'endpoints'; readonly endpoints: readonly string[] }
   /** A periodic sync failed; the list stays as it is. */
   | { readonly type: 'sync-failed'; readonly error: Error }
+  /** User and password, or the token, go to this endpoint over a network and without TLS. Told once. See `requireTls`. */
+  | { readonly type: 'credentials-in-the-clear'; readonly endpoint: string }
   /** A stream of watches broke or is whole again; a watch was paused for its reader, or goes on. */
   | WatchStatus;
 

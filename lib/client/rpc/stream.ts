@@ -9,13 +9,13 @@ import {
   type EtcdError,
   type ErrorContext,
 } from '../errors.js';
+import type { CallContext } from './call-spec.js';
 import type { EndpointConnection } from './endpoint-connection.js';
 import type { EtcdStreamObserver } from './interceptor.js';
 import type { Duplex, MethodInfo } from './rpc.js';
 import { readFailure, type Failure } from './status.js';
 import { tokenError } from './token-source.js';
 import { GrpcCode, type RpcStatus, type TransportStream } from './transport.js';
-import type { CallContext } from './unary-call.js';
 
 /** One stream, resolved. */
 export interface StreamSpec<Req, Res> {
@@ -50,6 +50,7 @@ const READ_AHEAD = 16;
 export class RpcStream<Req extends object, Res> implements Duplex<Req, Res>, AsyncIterator<Res, undefined> {
   // Hard private: `util.inspect` would find the token in it.
   #state: StreamState = { name: 'opening', cancelWait: undefined };
+  /** Bounded by who sends: one watch until the first is answered, 256 renewals, and one request on every other stream. */
   private readonly unsent: Uint8Array[] = [];
   private readonly received: Res[] = [];
   private halfClosed = false;
@@ -269,6 +270,7 @@ export class RpcStream<Req extends object, Res> implements Duplex<Req, Res>, Asy
 
   private finish(error: EtcdError | undefined): void {
     if (this.#state.name === 'ended') return;
+    if (this.#state.name === 'open') this.#state.connection.streamEnded();
     this.enter({ name: 'ended', error });
     this.cancelDeadline?.();
     if (this.spec.signal !== undefined) this.context.aborts.remove(this.spec.signal, this.onAbort);

@@ -1,71 +1,20 @@
-/** One unary call from its start to its end: deadline, signal, token, attempts, retries, and what its error may claim. */
-import type { Clock, Random } from '../clock.js';
+/** One unary call from its start to its end: deadline, signal, token, attempts and retries. */
 import {
   EtcdAbortedError,
   EtcdClosedError,
   EtcdDeadlineExceededError,
   EtcdProtocolError,
   EtcdUnavailableError,
-  describeFailures,
-  type EndpointFailure,
   type EtcdError,
-  type ErrorContext,
 } from '../errors.js';
-import type { AbortListeners } from './abort-listeners.js';
 import { backoffMs } from './backoff.js';
+import { CallRecord, type Phase } from './call-record.js';
+import type { CallContext, UnarySpec } from './call-spec.js';
 import type { EndpointConnection, PendingCall } from './endpoint-connection.js';
-import type { Endpoints } from './endpoints.js';
-import type { CallHeaders } from './headers.js';
 import { repeatDecision, RETRY_LIMITS } from './retry.js';
-import type { Effect, MethodInfo } from './rpc.js';
 import { readFailure, type Failure } from './status.js';
-import { tokenError, type TokenSource } from './token-source.js';
+import { tokenError } from './token-source.js';
 import { GrpcCode, type RpcStatus } from './transport.js';
-
-/** What calls share. */
-export interface CallContext {
-  readonly endpoints: Endpoints;
-  readonly headers: CallHeaders;
-  readonly tokens: TokenSource | undefined;
-  readonly aborts: AbortListeners;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Told before each repetition. */
-  readonly onRetry: () => void;
-}
-
-/** One call, resolved: nothing optional is left open. */
-export interface UnarySpec<Res> {
-  readonly method: MethodInfo;
-  readonly message: Uint8Array;
-  readonly decode: (bytes: Uint8Array) => Res;
-  readonly effect: Effect;
-  readonly idempotent: boolean;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
-  readonly endpoint: string | undefined;
-  readonly requireLeader: boolean;
-  /** Whether to authenticate first; only `Authenticate` itself does not. */
-  readonly useToken: boolean;
-  readonly metadata: ReadonlyMap<string, string> | undefined;
-  /** Told of each attempt; the answer is called at its end. Left out when no interceptor wants to know. */
-  readonly onAttempt: ((number: number, endpoint: string) => (error: EtcdError | undefined) => void) | undefined;
-}
-
-/** What the call is waiting for. */
-type Phase =
-  | { readonly name: 'token' }
-  | { readonly name: 'connection' }
-  | { readonly name: 'answer'; readonly connection: EndpointConnection }
-  | { readonly name: 'pause' }
-  | { readonly name: 'done' };
-
-/** What the last attempt ended with. */
-interface LastFailure {
-  readonly error: EtcdError;
-  /** The error's words without the call's own method, endpoint and outcome, for the message of another error. */
-  readonly text: () => string;
-}
 
 /**
  * One unary call.
@@ -75,12 +24,10 @@ interface LastFailure {
  */
 export class UnaryCall<Res> implements PendingCall {
   private phase: Phase = { name: 'connection' };
-  private attempts = 0;
+  private readonly record: CallRecord;
   private pauses = 0;
   private tokenRefusals = 0;
-  private maybeApplied = false;
-  private lastEndpoint: string | undefined;
-  private lastFailure: LastFailure | undefined;
+  private isAdmitted = false;
   private cancelStep: (() => void) | undefined;
   private cancelDeadline: (() => void) | undefined;
   private endAttempt: ((error: EtcdError | undefined) => void) | undefined;
@@ -91,7 +38,9 @@ export class UnaryCall<Res> implements PendingCall {
     private readonly spec: UnarySpec<Res>,
     private readonly context: CallContext,
     private readonly onEnd: (call: UnaryCall<Res>) => void,
-  ) {}
+  ) {
+    this.record = new CallRecord(spec);
+  }
 
   /** Runs the call. Called once. */
   run(): Promise<Res> {
@@ -112,7 +61,7 @@ export class UnaryCall<Res> implements PendingCall {
   /** Ends the call because the client is closing. */
   closeWithClient(): void {
     this.noteInFlight();
-    this.settleError(new EtcdClosedError(this.errorContext()));
+    this.settleError(new EtcdClosedError(this.record.context()));
   }
 
   /** The endpoint does not serve, as a probe has shown: a call that may be repeated goes to another one. */
@@ -123,10 +72,7 @@ export class UnaryCall<Res> implements PendingCall {
     this.cancelStep?.();
     this.cancelStep = undefined;
     this.noteInFlight();
-    const text = `the endpoint does not serve: ${connection.failure?.reason ?? 'no answer'}`;
-    const error = new EtcdUnavailableError(text, [], this.errorContext());
-    this.lastFailure = { error, text: () => text };
-    this.afterAttempt(error, () => {
+    this.afterAttempt(this.record.unserved(connection), () => {
       this.noteRetry();
       this.attempt(connection);
     });
@@ -135,15 +81,16 @@ export class UnaryCall<Res> implements PendingCall {
   private readonly onAbort = (): void => {
     const cause: unknown = this.spec.signal?.reason;
     this.noteInFlight();
-    this.settleError(new EtcdAbortedError({ ...this.errorContext(), cause }));
+    this.settleError(new EtcdAbortedError({ ...this.record.context(), cause }));
   };
 
   private attempt(avoid: EndpointConnection | undefined): void {
     const { tokens, endpoints } = this.context;
-    if (this.spec.useToken && tokens?.isReady === false) return this.refreshToken(undefined);
+    const needsToken = this.spec.useToken && tokens?.isReady === false;
+    if (needsToken) return this.mayWait() ? this.refreshToken(undefined) : this.refuse();
     const connection = endpoints.choose(this.spec.endpoint, avoid);
     if (this.isDone()) return;
-    if (connection === undefined) return this.waitForConnection(avoid);
+    if (connection === undefined) return this.mayWait() ? this.waitForConnection(avoid) : this.refuse();
     try {
       this.send(connection);
     } catch (error) {
@@ -151,14 +98,25 @@ export class UnaryCall<Res> implements PendingCall {
     }
   }
 
+  /** Asked once, of calls that were never sent; a call for a token goes first, since others wait for it. */
+  private mayWait(): boolean {
+    this.isAdmitted ||= this.record.attempts > 0 || !this.spec.useToken || !this.context.isOverloaded();
+    return this.isAdmitted;
+  }
+
+  private refuse(): void {
+    const failures = this.context.endpoints.failures(this.spec.endpoint);
+    this.settleError(this.record.overloaded(this.context.maxPendingCalls, failures));
+  }
+
   private send(connection: EndpointConnection): void {
     const { method, message, requireLeader, useToken, metadata } = this.spec;
     const { headers, tokens } = this.context;
     const sent = useToken ? headers.get(requireLeader, metadata) : headers.anonymous(metadata);
     const token = useToken ? tokens?.token : undefined;
-    this.attempts += 1;
-    this.lastEndpoint = connection.endpoint.text;
-    this.endAttempt = this.spec.onAttempt?.(this.attempts, this.lastEndpoint);
+    const { text } = connection.endpoint;
+    this.record.sent(text);
+    this.endAttempt = this.spec.onAttempt?.(this.record.attempts, text);
     if (this.isDone()) return;
     const phase: Phase = { name: 'answer', connection };
     this.enter(phase, undefined);
@@ -175,9 +133,7 @@ export class UnaryCall<Res> implements PendingCall {
     );
     // With a certificate or a scheme that cannot work, waiting for the deadline would only hide the reason.
     const failures = endpoints.hopeless(this.spec.endpoint);
-    if (failures === undefined) return;
-    const text = `no endpoint can be used: ${describeFailures(failures)}`;
-    this.settleError(new EtcdUnavailableError(text, failures, this.errorContext()));
+    if (failures !== undefined) this.settleError(this.record.hopeless(failures));
   }
 
   private onAnswer(
@@ -189,10 +145,8 @@ export class UnaryCall<Res> implements PendingCall {
     this.cancelStep = undefined;
     if (status.code === GrpcCode.ok) return this.onSuccess(answer);
     const failure = readFailure(this.spec.method, status);
-    if (failure.fate === 'interrupted' || failure.fate === 'unclear') this.maybeApplied = true;
+    const error = this.record.failed(failure);
     if (failure.fate === 'refused') connection.setAside(failure.reason ?? status.details);
-    const error = failure.toError(this.errorContext());
-    this.lastFailure = { error, text: () => failure.toError({}).message };
     this.afterAttempt(error, () => this.react(failure, error, connection, token));
   }
 
@@ -201,8 +155,8 @@ export class UnaryCall<Res> implements PendingCall {
     try {
       decoded = this.spec.decode(requireAnswer(answer));
     } catch (cause) {
-      this.maybeApplied = true;
-      return this.settleError(new EtcdProtocolError(textOf(cause), { ...this.errorContext(), cause }));
+      this.record.mayBeApplied();
+      return this.settleError(new EtcdProtocolError(textOf(cause), { ...this.record.context(), cause }));
     }
     if (this.finish(undefined)) this.resolve(decoded);
   }
@@ -235,17 +189,18 @@ export class UnaryCall<Res> implements PendingCall {
 
   /** That nobody could be asked for a token in time is no refusal: this call may have more time than that request had. */
   private onTokenFailure(cause: unknown): void {
-    const error = tokenError(cause, this.errorContext());
+    const error = tokenError(cause, this.record.context());
     const isTransient = cause instanceof EtcdDeadlineExceededError || cause instanceof EtcdUnavailableError;
     if (!isTransient || this.context.endpoints.hopeless(undefined) !== undefined) return this.settleError(error);
-    this.lastFailure = { error, text: () => tokenError(cause, {}).message };
+    this.record.note(error, () => tokenError(cause, {}).message);
     this.pauseThenAttempt(undefined);
   }
 
   /** Another healthy endpoint is tried at once the first time; after that, and with a single one, tries are spread. */
   private attemptElsewhere(avoid: EndpointConnection): void {
     const isFree = this.spec.endpoint === undefined;
-    if (isFree && this.attempts === 1 && this.context.endpoints.hasAlternative(avoid)) return this.attempt(avoid);
+    if (isFree && this.record.attempts === 1 && this.context.endpoints.hasAlternative(avoid))
+      return this.attempt(avoid);
     this.pauseThenAttempt(avoid);
   }
 
@@ -268,48 +223,12 @@ export class UnaryCall<Res> implements PendingCall {
   }
 
   private noteInFlight(): void {
-    if (this.phase.name === 'answer') this.maybeApplied = true;
+    if (this.phase.name === 'answer') this.record.mayBeApplied();
   }
 
   private onDeadline(): void {
-    const { timeoutMs, endpoint } = this.spec;
-    const failures = this.context.endpoints.failures(endpoint);
-    const waitingFor = this.describeWait(failures);
-    this.noteInFlight();
-    const context = { ...this.errorContext(), cause: this.lastFailure?.error };
-    const wasNeverTried = this.phase.name === 'connection' && this.lastFailure === undefined;
-    const noneText = `no endpoint could be reached within ${timeoutMs} ms: ${describeFailures(failures)}`;
-    this.settleError(
-      wasNeverTried
-        ? new EtcdUnavailableError(noneText, failures, context)
-        : new EtcdDeadlineExceededError(timeoutMs, waitingFor, failures, context),
-    );
-  }
-
-  private describeWait(failures: readonly EndpointFailure[]): string {
-    const last = this.lastFailure === undefined ? '' : `; the last attempt failed with: ${this.lastFailure.text()}`;
-    const reasons = failures.length === 0 ? '' : `: ${describeFailures(failures)}`;
-    switch (this.phase.name) {
-      case 'token':
-        return `waiting for a token${reasons}${last}`;
-      case 'connection':
-        return `waiting for a connection${reasons}${last}`;
-      case 'answer':
-        return `waiting for the answer of ${this.phase.connection.endpoint.text}${last}`;
-      case 'pause':
-      case 'done':
-        return `between two attempts${last}`;
-    }
-  }
-
-  private errorContext(): ErrorContext {
-    const outcome = this.maybeApplied ? 'unknown' : 'not-applied';
-    return {
-      method: this.spec.method.label,
-      endpoint: this.lastEndpoint,
-      attempts: this.attempts,
-      outcome: this.spec.effect === 'write' ? outcome : undefined,
-    };
+    const failures = this.context.endpoints.failures(this.spec.endpoint);
+    this.settleError(this.record.outOfTime(this.phase, failures));
   }
 
   private settleError(error: unknown): void {

@@ -230,14 +230,20 @@ export class OpenWatch {
 /** Without what a lagging member repeats. Mostly there is nothing of that, and nothing is copied. */
 function newEvents(events: readonly WatchEvent[], nextRevision: number): readonly WatchEvent[] {
   let newest = nextRevision;
-  const isNew = ({ revision }: WatchEvent): boolean => {
+  for (const { revision } of events) {
+    if (revision < newest) return withoutOld(events, nextRevision);
+    newest = revision;
+  }
+  return events;
+}
+
+function withoutOld(events: readonly WatchEvent[], nextRevision: number): readonly WatchEvent[] {
+  let newest = nextRevision;
+  return events.filter(({ revision }) => {
     if (revision < newest) return false;
     newest = revision;
     return true;
-  };
-  if (events.every(isNew)) return events;
-  newest = nextRevision;
-  return events.filter(isNew);
+  });
 }
 
 function endOfRevision(events: readonly WatchEvent[], start: number): number {

@@ -226,7 +226,8 @@ export class WatchConnection {
 /** The events that are complete by now: all of them, unless the answer is one piece of several. */
 function complete(placed: Placed, { events, fragment }: wire.WatchResponse): readonly WatchEvent[] {
   const { keys } = placed.watch.spec;
-  const received = events.map((event) => toWatchEvent(event, keys));
+  const received: WatchEvent[] = [];
+  for (const event of events) received.push(toWatchEvent(event, keys));
   if (!fragment && placed.fragments?.isHolding !== true) return received;
   placed.fragments ??= new Fragments();
   return placed.fragments.add(received, fragment);

@@ -119,6 +119,8 @@ class Reader<T> implements AsyncIterableIterator<T, void, undefined> {
   ) {}
 
   next(): Promise<IteratorResult<T, void>> {
+    const value = this.waiting.length === 0 ? this.take() : undefined;
+    if (value !== undefined) return Promise.resolve({ done: false, value });
     return new Promise((resolve, reject) => {
       this.waiting.push({ resolve, reject });
       this.wake();

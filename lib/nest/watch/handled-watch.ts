@@ -1,6 +1,7 @@
 /** One watch of `@OnEtcdWatch()`: its loop, and what becomes of errors. */
 import type { Logger } from '@nestjs/common';
 import { EtcdCompactedError, type FollowChange } from '../../client/index.js';
+import { describeError } from '../describe-error.js';
 import { isSettledWithin } from '../settled-within.js';
 
 /** A watch or a followed range. */
@@ -55,19 +56,15 @@ export class HandledWatch {
       await call(change);
     } catch (error) {
       onFailure();
-      const [text, stack] = describe(error);
+      const [text, stack] = describeError(error);
       logger.error(`${label} failed on the ${change.type} of revision ${change.revision}: ${text}`, stack);
     }
   }
 
   private logEnd(error: unknown): void {
     const { label, logger } = this.parts;
-    const [text, stack] = describe(error);
+    const [text, stack] = describeError(error);
     const advice = error instanceof EtcdCompactedError ? '; with follow: true it reads the keys anew and goes on' : '';
     logger.error(`the watch of ${label} has ended, and ${label} is not called any more: ${text}${advice}`, stack);
   }
-}
-
-function describe(error: unknown): [text: string, stack: string | undefined] {
-  return error instanceof Error ? [error.message, error.stack] : [String(error), undefined];
 }

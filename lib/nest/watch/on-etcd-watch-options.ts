@@ -4,7 +4,7 @@ import type { FollowOptions, WatchOptions } from '../../client/index.js';
 /** Which client watches. */
 interface ClientOption {
   /**
-   * The name of the client that watches.
+   * The name of the client that watches, or of the namespace that `EtcdModule.forFeature` gave that name.
    *
    * @default 'default'
    */

@@ -1,7 +1,8 @@
 /** `@OnEtcdWatch()`: has a method called with every change of a range of keys. */
 import type { DeleteEvent, FollowChange, KeyRangeLike, PutEvent, WatchEvent } from '../../client/index.js';
+import { addDecoration, takesOneArgument } from '../handlers/decorations.js';
 import type { OnEtcdFollowOptions, OnEtcdWatchOptions } from './on-etcd-watch-options.js';
-import { addWatchHandler } from './watch-metadata.js';
+import { ON_WATCH, type WatchMetadata } from './watch-metadata.js';
 
 /** A decorator of methods that can be called with `Change`. */
 export type EtcdWatchDecorator<Change> = <Handler extends (change: Change) => unknown>(
@@ -21,6 +22,7 @@ export type EtcdWatchDecorator<Change> = <Handler extends (change: Change) => un
  *   and the event is the only argument.
  * - Without `follow`, a watch whose history was compacted during an outage is logged and ends. With `follow: true` it goes
  *   on by itself, with a `reset`.
+ * - In a module with `EtcdModule.forFeature`, the range is one of the namespace, and so are the keys of the events.
  * - The start of the app fails for a class that is request-scoped or transient, for a client that there is not, and for
  *   an argument that cannot work.
  *
@@ -53,6 +55,8 @@ export function OnEtcdWatch(
   options: OnEtcdFollowOptions | OnEtcdWatchOptions = {},
 ): EtcdWatchDecorator<never> {
   return (target, methodName, { value }) => {
-    if (value !== undefined) addWatchHandler(target, methodName, value, { range, options });
+    if (value === undefined) return;
+    addDecoration(value, ON_WATCH, { range, options } satisfies WatchMetadata);
+    takesOneArgument(target, methodName);
   };
 }

@@ -9,10 +9,18 @@ import {
 import { loggerOf } from '../client-log.js';
 import { EtcdModuleError } from '../errors.js';
 import { EtcdClientRegistry } from '../etcd-client-registry.js';
-import { DEFAULT_CLIENT } from '../etcd.tokens.js';
+import type { EtcdScope } from '../etcd-scope.js';
+import { EtcdHandlerExplorer, type FoundMethod } from '../handlers/handler.explorer.js';
+import { scopeFor } from '../handlers/scope-for.js';
 import { HandledWatch, type ChangeSource } from './handled-watch.js';
-import type { WatchMetadata } from './watch-metadata.js';
-import { EtcdWatchExplorer, type FoundHandler } from './watch.explorer.js';
+import { ON_WATCH, type WatchMetadata } from './watch-metadata.js';
+
+/** A watch that is to be opened for a method. */
+interface Wanted {
+  readonly handler: FoundMethod<WatchMetadata>;
+  readonly metadata: WatchMetadata;
+  readonly scope: EtcdScope;
+}
 
 interface Running {
   readonly watch: HandledWatch;
@@ -26,11 +34,11 @@ interface Running {
 @Injectable()
 export class EtcdWatchHandlers implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly failures = new Map<string, number>();
-  private found: readonly FoundHandler[] = [];
+  private wanted: readonly Wanted[] = [];
   private running: Running[] = [];
 
   constructor(
-    @Inject(EtcdWatchExplorer) private readonly explorer: EtcdWatchExplorer,
+    @Inject(EtcdHandlerExplorer) private readonly explorer: EtcdHandlerExplorer,
     @Inject(EtcdClientRegistry) private readonly clients: EtcdClientRegistry,
   ) {}
 
@@ -40,19 +48,21 @@ export class EtcdWatchHandlers implements OnModuleInit, OnApplicationBootstrap, 
   }
 
   /** @throws {EtcdModuleError} for a handler that cannot work. */
-  onModuleInit(): void {
-    this.found = this.explorer.explore();
-    for (const { label, watches } of this.found) {
-      for (const { options } of watches) explain(label, () => this.clients.get(options.client));
-    }
+  async onModuleInit(): Promise<void> {
+    const found = this.explorer.explore<WatchMetadata>({ decorator: '@OnEtcdWatch', name: ON_WATCH });
+    const all = found.flatMap((handler) => handler.notes.map((metadata) => ({ handler, metadata })));
+    this.wanted = await Promise.all(
+      all.map(async ({ handler, metadata }) => {
+        const what = `@OnEtcdWatch on ${handler.label}`;
+        return { handler, metadata, scope: await scopeFor(what, handler, metadata.options.client, this.clients) };
+      }),
+    );
   }
 
   /** @throws {EtcdModuleError} for a range or an option that cannot work; nothing runs then. */
   async onApplicationBootstrap(): Promise<void> {
     try {
-      for (const handler of this.found) {
-        for (const metadata of handler.watches) this.running.push(this.start(handler, metadata));
-      }
+      for (const wanted of this.wanted) this.running.push(this.start(wanted));
     } catch (error) {
       await this.beforeApplicationShutdown();
       throw error;
@@ -65,22 +75,21 @@ export class EtcdWatchHandlers implements OnModuleInit, OnApplicationBootstrap, 
     await Promise.all(running.map(({ watch, stopTimeoutMs }) => watch.stop(stopTimeoutMs)));
   }
 
-  private start({ label, call }: FoundHandler, metadata: WatchMetadata): Running {
-    const { client: name = DEFAULT_CLIENT } = metadata.options;
+  private start({ handler: { label, call }, metadata, scope }: Wanted): Running {
+    const { clientName } = scope;
     const watch = new HandledWatch({
       label,
       call,
-      source: explain(label, () => this.open(metadata)),
-      logger: loggerOf(name),
-      onFailure: () => this.failures.set(name, this.failuresOf(name) + 1),
+      source: explain(label, () => open(scope, metadata)),
+      logger: loggerOf(clientName),
+      onFailure: () => this.failures.set(clientName, this.failuresOf(clientName) + 1),
     });
-    return { watch, stopTimeoutMs: this.clients.lifecycleOf(name).shutdownTimeoutMs };
+    return { watch, stopTimeoutMs: this.clients.lifecycleOf(clientName).shutdownTimeoutMs };
   }
+}
 
-  private open({ range, options }: WatchMetadata): ChangeSource {
-    const { watch } = this.clients.get(options.client);
-    return options.follow === true ? watch.follow(range, options) : watch.watch(range, options);
-  }
+function open({ view: { watch } }: EtcdScope, { range, options }: WatchMetadata): ChangeSource {
+  return options.follow === true ? watch.follow(range, options) : watch.watch(range, options);
 }
 
 /** @throws {EtcdModuleError} that names the handler. */

@@ -1,7 +1,7 @@
 /**
  * Runs the suite of a service a second time, as it is, inside a namespace: clients have the services of a namespace, and
- * the view past the client, through etcd's own gateway, is of the same part of the store. What the suite left in the store
- * is looked at in the end.
+ * the view past the client, through etcd's own gateway, is of the same part of the store. All that ever was in the store is
+ * looked at in the end.
  */
 import { afterAll, expect, jest } from '@jest/globals';
 import { EtcdClient, type EtcdClientOptions } from '../../../lib/client/client.js';
@@ -10,12 +10,39 @@ import type { AuthAdmin, Etcd, Gateway, Permission, StoredEvent, StoredKey } fro
 
 const NAMESPACE = 'inside/of/';
 
+/** What there ever was in the store of one etcd. To be read before a compaction, and at the end. */
+class Diary {
+  readonly keys = new Set<string>();
+  private nextRevision = 1;
+
+  constructor(private readonly gateway: Gateway) {}
+
+  async read(): Promise<void> {
+    for (const { kv } of await this.gateway.history('', this.nextRevision)) {
+      this.keys.add(kv.key);
+      this.nextRevision = kv.modRevision + 1;
+    }
+  }
+}
+
+const diaries: Diary[] = [];
+
+/** Nobody is there to read when the suite has killed all members. */
+async function readDiaries(): Promise<void> {
+  await Promise.allSettled(diaries.map((diary) => diary.read()));
+}
+
 /** A client all of whose services are those of its namespace. */
 class InsideClient extends EtcdClient {
   constructor(options: EtcdClientOptions) {
     super(options);
-    const { kv, watch, lease } = this.namespace(NAMESPACE);
-    Object.assign(this, { kv, watch, lease });
+    const { kv, watch, lease, concurrency } = this.namespace(NAMESPACE);
+    const compact = kv.compact.bind(kv);
+    kv.compact = async (...args) => {
+      await readDiaries();
+      return compact(...args);
+    };
+    Object.assign(this, { kv, watch, lease, concurrency });
   }
 }
 
@@ -35,6 +62,10 @@ function gatewayInside(gateway: Gateway): Gateway {
     },
     getPrefix: async (prefix) => (await gateway.getPrefix(toStore(prefix))).map(fromStore),
     delete: (key) => gateway.delete(toStore(key)),
+    compact: async (...args) => {
+      await readDiaries();
+      await gateway.compact(...args);
+    },
     deletePrefix: (prefix) => gateway.deletePrefix(toStore(prefix)),
     history: async (prefix, fromRevision) =>
       (await gateway.history(toStore(prefix ?? ''), fromRevision)).map(fromEvent),
@@ -54,24 +85,15 @@ function authInside(auth: AuthAdmin): Partial<AuthAdmin> {
   };
 }
 
-/** Every key that there was in any etcd of the suite. */
-const seenKeys = new Set<string>();
-
-/** All of history; where that is compacted, at least what is left. */
-async function lookInto(gateway: Gateway): Promise<void> {
-  const events = await gateway.history().catch(() => undefined);
-  const kvs = events?.map(({ kv }) => kv) ?? (await gateway.getPrefix(''));
-  for (const { key } of kvs) seenKeys.add(key);
-}
-
 function inside(etcd: Etcd): Etcd {
   const { gateway } = etcd;
+  diaries.push(new Diary(gateway));
   const stop = etcd.stop.bind(etcd);
   Object.assign(etcd.auth, authInside(etcd.auth));
   return Object.assign(etcd, {
     gateway: gatewayInside(gateway),
     stop: async () => {
-      await lookInto(gateway).catch(() => undefined); // nobody is there when the suite has killed all members
+      await readDiaries();
       await stop();
     },
   });
@@ -83,6 +105,7 @@ function inside(etcd: Etcd): Etcd {
  * @param importSuite imports its file, which defines the tests.
  */
 export async function runInside(importSuite: () => Promise<unknown>): Promise<void> {
+  process.env['TEST_NAMESPACE'] = NAMESPACE; // for programs that the suite starts
   jest.unstable_mockModule('../../../lib/client/client.js', () => ({ EtcdClient: InsideClient }));
   jest.unstable_mockModule('../../support/index.js', () => ({
     ...support,
@@ -92,7 +115,8 @@ export async function runInside(importSuite: () => Promise<unknown>): Promise<vo
   await importSuite();
   // Behind the suite's own, which stops etcd.
   afterAll(() => {
-    expect([...seenKeys].filter((key) => !key.startsWith(NAMESPACE))).toEqual([]);
-    expect(seenKeys.size).toBeGreaterThan(0);
+    const keys = diaries.flatMap((diary) => [...diary.keys]);
+    expect(keys.filter((key) => !key.startsWith(NAMESPACE))).toEqual([]);
+    expect(keys.length).toBeGreaterThan(0);
   });
 }

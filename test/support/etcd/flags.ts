@@ -47,3 +47,9 @@ function electionTimes(members: number): Record<string, FlagValue> {
   const [heartbeatMs, electionMs] = members === 1 ? [20, 100] : [50, 500];
   return { 'heartbeat-interval': heartbeatMs, 'election-timeout': electionMs };
 }
+
+/** The flag for how often a quiet watch is told how far it has come; it lost its `experimental-` in 3.6. @param interval such as `1s` */
+export function progressNotifyFlag(version: string, interval: string): Readonly<Record<string, string>> {
+  const isNew = compareVersions(version, '3.6.0') >= 0;
+  return { [`${isNew ? '' : 'experimental-'}watch-progress-notify-interval`]: interval };
+}

@@ -92,4 +92,43 @@ describe('Schedule', () => {
     await clock.advance(0);
     expect(calls).toBe(3);
   });
+
+  it('does not call an item that another one takes out or moves when both are due', async () => {
+    const clock = new FakeClock();
+    const done: string[] = [];
+    const schedule: Schedule<string> = new Schedule(clock, (item) => {
+      done.push(item);
+      schedule.delete('b');
+      if (item === 'a') schedule.set('c', clock.now() + 50);
+    });
+    for (const item of ['a', 'b', 'c', 'd']) schedule.set(item, 10);
+
+    await clock.advance(10);
+    expect(done).toEqual(['a', 'd']);
+
+    await clock.advance(50);
+    expect(done).toEqual(['a', 'd', 'c']);
+  });
+
+  it('takes along what is due a little later, where it may, and once only', async () => {
+    const clock = new FakeClock();
+    const calls: string[] = [];
+    const schedule: Schedule<string> = new Schedule(
+      clock,
+      (item) => {
+        calls.push(`${item} at ${clock.now()}`);
+        if (item === 'b' && calls.length === 2) schedule.set('b', 120);
+      },
+      25,
+    );
+    schedule.set('a', 100);
+    schedule.set('b', 125);
+    schedule.set('c', 126);
+
+    await clock.advance(100);
+    expect(calls).toEqual(['a at 100', 'b at 100']);
+
+    await clock.advance(26);
+    expect(calls).toEqual(['a at 100', 'b at 100', 'b at 120', 'c at 120']);
+  });
 });

@@ -40,6 +40,12 @@ describe('the log of a client', () => {
     ]);
   });
 
+  it('says that credentials are sent in the clear, and what to do about it (S4)', () => {
+    expect(linesFor({ type: 'credentials-in-the-clear', endpoint: 'http://etcd:2379' })).toEqual([
+      'warn the credentials go to http://etcd:2379 without TLS; use https://, and requireTls to be sure of it',
+    ]);
+  });
+
   it('says once that watches have lost their stream, and when they go on', () => {
     const error = new EtcdUnavailableError('the connection failed');
     const broken = { type: 'watch-reconnecting', watches: 3, delayMs: 100, error } as const;

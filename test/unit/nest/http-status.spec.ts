@@ -26,6 +26,7 @@ const OWN: readonly (readonly [number, EtcdError])[] = [
   [502, new face.EtcdProtocolError('3 bytes are no answer', context)],
   [503, new face.EtcdUnavailableError('no endpoint', [{ endpoint: 'http://10.0.0.7:2379', reason: 'x' }], context)],
   [503, new face.EtcdClosedError(context)],
+  [503, new face.EtcdOverloadedError(10_000, [{ endpoint: 'http://10.0.0.7:2379', reason: 'x' }], context)],
   [503, new face.EtcdLeaseLostError('694d', 'expired', 'expired')],
   [503, new face.EtcdLockLostError('secret-key', 'secret-key/7a', 'lease-lost')],
   [503, new face.EtcdLeadershipLostError('secret-key', 'secret-key/7a', 'lease-lost')],

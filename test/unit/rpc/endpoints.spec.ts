@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { parseEndpoint } from '../../../lib/client/endpoint.js';
-import { PUT } from '../../../lib/client/rpc/methods.js';
+import { PUT, RANGE, WATCH } from '../../../lib/client/rpc/methods.js';
 import { settle } from '../../support/fake-clock.js';
 import { A, B, C, Rig } from './rig.js';
 
@@ -194,6 +194,54 @@ describe('at', () => {
 
     expect([beside.state.name, rig.stateOf(A)]).toEqual(['closed', 'ready']);
     expect(rig.endpoints.has(D)).toBe(false);
+  });
+
+  it('closes a connection beside the list that nobody has asked for, within two minutes (C4)', async () => {
+    rig = await new Rig({ endpoints: [A] }).connected();
+    for (const endpoint of [B, C]) rig.member(endpoint).on(RANGE, (call) => call.answer({}));
+    const used = rig.read({ endpoint: B });
+    const idle = rig.read({ endpoint: C });
+    await settle();
+    expect([used.state, idle.state]).toEqual(['answered', 'answered']);
+
+    for (let minute = 0; minute < 4; minute++) {
+      await rig.clock.advance(50_000);
+      rig.read({ endpoint: `${B}/` }); // the same place, written in another way
+      await settle();
+    }
+
+    expect([rig.endpoints.has(A), rig.endpoints.has(B), rig.endpoints.has(C)]).toEqual([true, true, false]);
+    expect([rig.member(B).connects, rig.member(C).closed]).toEqual([1, 1]);
+  });
+
+  it('does not give up trying sooner than that, and then does (C4)', async () => {
+    rig = await new Rig({ endpoints: [A] }).connected();
+    rig.member(B).onConnect = { refuses: 'connect ECONNREFUSED' };
+    rig.read({ endpoint: B, timeoutMs: 1_000 });
+
+    await rig.clock.advance(59_000);
+    const triedAt = rig.member(B).connects;
+    await rig.clock.advance(61_000);
+    const lastTry = rig.member(B).connects;
+    await rig.clock.advance(120_000);
+
+    expect(triedAt).toBeGreaterThan(20);
+    expect(rig.member(B).connects).toBe(lastTry);
+    expect(rig.clock.pending()).toEqual([]);
+  });
+
+  it('keeps a connection beside the list while a call or a stream runs on it (C4)', async () => {
+    rig = await new Rig({ endpoints: [A] }).connected();
+    rig.member(B).on(RANGE, () => undefined);
+    const slow = rig.read({ endpoint: B, timeoutMs: 600_000 });
+    const stream = rig.calls.duplex(WATCH, { endpoint: C });
+    await rig.clock.advance(300_000);
+
+    expect([slow.state, rig.endpoints.has(B), rig.endpoints.has(C)]).toEqual(['pending', true, true]);
+    stream.close();
+    await rig.clock.advance(120_000);
+
+    expect([rig.endpoints.has(B), rig.endpoints.has(C)]).toEqual([true, false]);
   });
 
   it('refuses a text that is no endpoint', () => {

@@ -1,6 +1,7 @@
 /** C2: a write is sent at most once unless it certainly was not applied, and its error never claims more than is known. */
+import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { PUT } from '../../../lib/client/rpc/methods.js';
+import { PUT, RANGE } from '../../../lib/client/rpc/methods.js';
 import { GrpcCode } from '../../../lib/client/rpc/transport.js';
 import { settle } from '../../support/fake-clock.js';
 import { A, B, C, Rig } from './rig.js';
@@ -242,6 +243,21 @@ describe('C2: the effect of a call', () => {
   });
 });
 
+describe('C7: a request that cannot be encoded', () => {
+  it('is refused with the call it was for, and for a write with its outcome', async () => {
+    rig = await new Rig().connected();
+
+    const write = await rig.calls.unary(PUT, { lease: 'xyz' }).catch((error: unknown) => error);
+    const read = await rig.calls.unary(RANGE, { limit: 0.5 }).catch((error: unknown) => error);
+
+    expect(write).toMatchObject({ code: 'ETCD_INVALID_ARGUMENT', method: 'KV.Put', outcome: 'not-applied' });
+    expect((write as Error).message).toMatch(/^KV\.Put: argument .*lease .*, but is "xyz" \(nothing was applied\)$/);
+    expect(read).toMatchObject({ code: 'ETCD_INVALID_ARGUMENT', method: 'KV.Range', outcome: undefined });
+    expect((read as Error).message).toMatch(/^KV\.Range: argument .*limit .*, but is 0\.5$/);
+    expect(inspect(write)).not.toContain('value:');
+  });
+});
+
 describe('C7: a request above maxRequestBytes', () => {
   it('is refused before anything is sent, with the limit', async () => {
     rig = await new Rig({ maxRequestBytes: 1_024 }).connected();
@@ -254,6 +270,14 @@ describe('C7: a request above maxRequestBytes', () => {
       /KV\.Put: the request is too large: \d+ bytes, more than maxRequestBytes/,
     );
     expect(rig.arrived()).toEqual([]);
+  });
+
+  it('is told as a read when it is one: there is nothing that could have been applied', async () => {
+    rig = await new Rig({ maxRequestBytes: 1_024 }).connected();
+
+    const refused = await rig.calls.unary(RANGE, { key: Buffer.alloc(2_000) }).catch((error: unknown) => error);
+
+    expect(refused).toMatchObject({ code: 'ETCD_MESSAGE_TOO_LARGE', method: 'KV.Range', outcome: undefined });
   });
 
   it('is sent at the very limit', async () => {

@@ -1,15 +1,22 @@
 /** The input that the routes accept. Whatever does not fit is answered with 400 before etcd is asked. */
 import { z } from 'zod';
 
-const LONGEST_KEY = 1024;
+const LONGEST_KEY_BYTES = 1024;
 /** Below the 1.5 MiB that etcd takes for a whole request. */
-const LONGEST_VALUE = 1024 * 1024;
+const LONGEST_VALUE_BYTES = 1024 * 1024;
 const LARGEST_PAGE = 1000;
 
-/** Slashes are fine, percent-encoded in the path: `/kv/app%2Fname`. */
-export const Key = z.string('a key is needed').min(1, 'must not be empty').max(LONGEST_KEY);
+/** Text as etcd counts it: in bytes, of which a character can have four. */
+function text(maxBytes: number, whenMissing?: string): z.ZodString {
+  return z.string(whenMissing).refine((value) => Buffer.byteLength(value) <= maxBytes, {
+    error: `must not be longer than ${maxBytes} bytes`,
+  });
+}
 
-const Value = z.string().max(LONGEST_VALUE);
+/** Slashes are fine, percent-encoded in the path: `/kv/app%2Fname`. */
+export const Key = text(LONGEST_KEY_BYTES, 'a key is needed').min(1, 'must not be empty');
+
+const Value = text(LONGEST_VALUE_BYTES);
 
 export const PutBody = z.strictObject({ value: Value });
 export type PutBody = z.infer<typeof PutBody>;

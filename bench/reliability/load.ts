@@ -4,6 +4,8 @@ import type { Subject } from './subjects.js';
 
 /** A call that has not ended by then counts as failed; a client without a deadline would keep the run from ending. */
 export const PATIENCE_MS = 10_000;
+const GIVE_UP_MS = 60_000;
+const RETRY_PAUSE_MS = 10;
 
 /** One call. Times are milliseconds on the monotonic clock. */
 export interface Call {
@@ -27,6 +29,25 @@ export async function withPatience<T>(call: Promise<T>): Promise<T> {
   } finally {
     impatience.abort();
   }
+}
+
+/** How long until a new read succeeds, in milliseconds; each try is one call of a user who tries again. */
+export async function untilFirstSuccess(
+  subject: Subject,
+): Promise<{ readonly tookMs: number; readonly failures: number }> {
+  const startedAt = performance.now();
+  let failures = 0;
+  while (performance.now() - startedAt < GIVE_UP_MS) {
+    if ((await timed(() => subject.get('recovery'))) !== undefined) break;
+    failures += 1;
+    await delay(RETRY_PAUSE_MS);
+  }
+  return { tookMs: performance.now() - startedAt, failures };
+}
+
+/** Makes the connections that a client makes with its first calls. A call that fails is not what is measured. */
+export async function warmUp(subject: Subject, calls = 10): Promise<void> {
+  for (let call = 0; call < calls; call++) await timed(() => subject.get('warm'));
 }
 
 /** Runs a call and says how many milliseconds it took; `undefined` when it failed. */

@@ -1,0 +1,205 @@
+/** What is measured: workloads, their sizes, and with which clients. */
+import type { Workload } from './load/protocol.js';
+import { SUBJECTS, type SubjectName } from './subjects.js';
+
+export const SETS = ['smoke', 'quick', 'full'] as const;
+
+export type SetName = (typeof SETS)[number];
+
+/** One load: so much in flight, with these clients in turn. */
+export interface Level {
+  readonly inFlight: number;
+  readonly subjects: readonly SubjectName[];
+}
+
+/** Measurements that are taken together, round after round. */
+export interface Case {
+  readonly id: string;
+  readonly title: string;
+  readonly workload: Workload;
+  readonly levels: readonly Level[];
+  readonly figures: readonly string[];
+  readonly keys: number;
+  readonly valueBytes: number;
+  /** How many watches or leases; 0 where there are none. */
+  readonly count: number;
+  readonly ttlSeconds: number;
+  /** Of each trial, where it is not for the user to choose. */
+  readonly seconds: number | undefined;
+  readonly maxOperations: number;
+  /** Whether each trial needs a process of its own. */
+  readonly isFresh: boolean;
+}
+
+const PEERS = ['etcd3', 'grpc-js', 'go'] as const satisfies readonly SubjectName[];
+const READERS = ['nest-etcd', 'nest-etcd-single', ...PEERS] as const satisfies readonly SubjectName[];
+const WRITERS = ['nest-etcd', ...PEERS] as const satisfies readonly SubjectName[];
+
+const CALL = ['perSecond', 'cpuUs', 'p50Ms', 'p99Ms'];
+const MANY = 10_000;
+const MIB = 1024 * 1024;
+
+/** What most cases have in common. */
+const USUAL = {
+  keys: MANY,
+  valueBytes: 100,
+  count: 0,
+  ttlSeconds: 0,
+  seconds: undefined,
+  maxOperations: Number.MAX_SAFE_INTEGER,
+  isFresh: false,
+} as const;
+
+/** Clients that cannot do it are left in: a table says why they have no figures. */
+function one(subjects: readonly SubjectName[], inFlight = 1): readonly Level[] {
+  return [{ inFlight, subjects }];
+}
+
+const QUICK_GET: readonly Level[] = [
+  { inFlight: 1, subjects: ['nest-etcd', ...PEERS] },
+  { inFlight: 64, subjects: ['nest-etcd', 'nest-etcd-single', 'etcd3', 'go'] },
+  { inFlight: 256, subjects: [...READERS, 'nest-etcd-metrics'] },
+  { inFlight: 1_024, subjects: ['nest-etcd', 'nest-etcd-single', 'etcd3', 'go'] },
+];
+const QUICK_PUT: readonly Level[] = [
+  { inFlight: 1, subjects: ['nest-etcd', ...PEERS] },
+  { inFlight: 64, subjects: ['nest-etcd', 'etcd3', 'go'] },
+  { inFlight: 256, subjects: [...WRITERS, 'nest-etcd-metrics'] },
+  { inFlight: 1_024, subjects: ['nest-etcd', 'etcd3', 'go'] },
+];
+
+/** The calls at every load, as the full set has them. */
+function fully(subjects: readonly SubjectName[]): readonly Level[] {
+  return [1, 16, 64, 256, 1_024].map((inFlight) => ({ inFlight, subjects: [...subjects, 'nest-etcd-metrics'] }));
+}
+
+function calls(set: SetName, valueBytes: number): readonly Case[] {
+  const isFull = set === 'full';
+  const size = valueBytes < 1_024 ? `${valueBytes} B` : `${valueBytes / 1_024} KiB`;
+  const common = { ...USUAL, valueBytes, figures: CALL };
+  const call = (
+    workload: Workload,
+    title: string,
+    quick: readonly Level[],
+    subjects: typeof READERS | typeof WRITERS,
+  ) => ({
+    ...common,
+    id: `${workload}-${valueBytes}`,
+    workload,
+    title: `${title}, ${size}`,
+    levels: isFull ? fully(subjects) : quick,
+  });
+  return [
+    call('get', 'Get', QUICK_GET, READERS),
+    call('put', 'Put', QUICK_PUT, WRITERS),
+    call('txn-read', 'Transaction that reads', one(WRITERS, 256), WRITERS),
+    call('txn-write', 'Transaction that writes', one(WRITERS, 256), WRITERS),
+  ];
+}
+
+function ranges(): readonly Case[] {
+  const subjects: readonly SubjectName[] = ['nest-etcd', 'nest-etcd-scan', ...PEERS];
+  const memory = (keys: number, readers: readonly SubjectName[]): Case => ({
+    ...USUAL,
+    id: `memory-${keys}`,
+    workload: 'memory',
+    title: `Memory to read ${keys.toLocaleString('en')} keys of 1 KiB`,
+    levels: one(readers),
+    figures: ['peakMiB', 'seconds'],
+    keys,
+    valueBytes: 1_024,
+    isFresh: true,
+  });
+  const large = { ...USUAL, valueBytes: MIB, keys: 4, figures: CALL, maxOperations: 16 };
+  return [
+    { ...USUAL, id: 'range', workload: 'range', title: 'Range of 10,000 keys', levels: one(subjects), figures: CALL },
+    memory(4 * MANY, subjects),
+    memory(8 * MANY, ['nest-etcd-scan']),
+    { ...large, id: 'get-1mib', workload: 'get', title: 'Get of 1 MiB', levels: one(READERS, 4) },
+    { ...large, id: 'put-1mib', workload: 'put', title: 'Put of 1 MiB', levels: one(WRITERS, 4) },
+  ];
+}
+
+function watches(): readonly Case[] {
+  const watch = (count: number, title: string): Case => ({
+    ...USUAL,
+    id: `watch-${count}`,
+    workload: 'watch',
+    title,
+    levels: one(WRITERS),
+    figures: CALL,
+    keys: 1,
+    count,
+  });
+  return [watch(1, 'One watch on a prefix'), watch(1_000, '1,000 watches, a key each')];
+}
+
+/** A lease is renewed each third of its time to live, by the Go client up to half a second later: a trial sees that some times. */
+function leases(count: number, ttlSeconds: number): Case {
+  return {
+    ...USUAL,
+    id: `leases-${count}`,
+    workload: 'leases',
+    title: `${count.toLocaleString('en')} leases of ${ttlSeconds} s kept alive`,
+    levels: one(WRITERS),
+    figures: ['perSecond', 'cpuUs', 'cpuMsPerSecond'],
+    keys: 1,
+    count,
+    ttlSeconds,
+    seconds: ttlSeconds,
+  };
+}
+
+const VIEW: Case = {
+  ...USUAL,
+  id: 'view',
+  workload: 'view',
+  title: 'Reads of a live view of 10,000 keys',
+  levels: one(WRITERS),
+  figures: ['perSecond', 'cpuUs'],
+};
+
+const START: Case = {
+  ...USUAL,
+  id: 'start',
+  workload: 'start',
+  title: 'A new process',
+  levels: one(WRITERS),
+  figures: ['importMs', 'firstAnswerMs', 'residentMiB'],
+  keys: 1,
+  isFresh: true,
+};
+
+/** The cases of a set, in the order in which they are run. */
+export function casesOf(set: SetName): readonly Case[] {
+  const isFull = set === 'full';
+  const all = [
+    ...calls(set, 100),
+    ...(isFull ? calls(set, 1_024) : []),
+    ...ranges(),
+    ...watches(),
+    leases(1_000, 2),
+    ...(isFull ? [leases(10_000, 9)] : []),
+    VIEW,
+    START,
+  ];
+  return set === 'smoke' ? all.map(smallest) : all;
+}
+
+/** The same work with all clients, as little of it as shows that it can be done. */
+function smallest(one: Case): Case {
+  const few = (value: number, most: number): number => Math.min(value, most);
+  const widest = one.levels.reduce((best, level) => (level.subjects.length > best.subjects.length ? level : best));
+  return {
+    ...one,
+    keys: few(one.keys, one.workload === 'memory' ? one.keys / 100 : 200),
+    count: few(one.count, 20),
+    seconds: one.seconds && few(one.seconds, 1.2),
+    levels: [{ ...widest, inFlight: few(widest.inFlight, 32) }],
+  };
+}
+
+/** Why a client has no figures of a case; `undefined` when it can have some. */
+export function reasonAgainst({ workload }: Case, subject: SubjectName): string | undefined {
+  return SUBJECTS[subject].cannot[workload];
+}

@@ -1,0 +1,33 @@
+/** Writes the keys that a case reads and overwrites. */
+import { EtcdClient, put } from 'nest-etcd/client';
+import type { Case } from './cases.js';
+
+const TXN_BYTES = 1024 * 1024;
+const TXN_PUTS = 128;
+const IN_FLIGHT = 8;
+
+type Keys = Pick<Case, 'keys' | 'valueBytes'>;
+
+/** What all keys of one kind begin with. */
+export function prefixOf({ keys, valueBytes }: Keys): string {
+  return `seeded/${keys}x${valueBytes}/`;
+}
+
+export async function seed(endpoint: string, kind: Keys): Promise<void> {
+  const client = new EtcdClient({ endpoints: endpoint });
+  const value = 'v'.repeat(kind.valueBytes);
+  const perTxn = Math.min(TXN_PUTS, Math.max(1, Math.floor(TXN_BYTES / (kind.valueBytes + 100))));
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let first = next; first < kind.keys; first = next) {
+      next = Math.min(kind.keys, first + perTxn);
+      const puts = Array.from({ length: next - first }, (_, index) => put(`${prefixOf(kind)}${first + index}`, value));
+      await client.kv
+        .txn()
+        .then(...puts)
+        .commit();
+    }
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
+  await client.close();
+}

@@ -1,0 +1,10 @@
+/** What a module with a namespace keeps to be recognised by. */
+import type { EtcdScope } from '../etcd-scope.js';
+
+/** A namespace under a name. */
+export interface Feature {
+  readonly name: string;
+  readonly scope: EtcdScope;
+}
+
+export const FEATURE = 'ETCD_FEATURE';

@@ -1,0 +1,82 @@
+/** What runs under the locks of one client: told to end when the app ends, and waited for. */
+import { setMaxListeners } from 'node:events';
+import { EtcdAbortedError, EtcdClosedError, type Lock, type LockBody } from '../../client/index.js';
+import { RunningWork } from '../running-work.js';
+import { isSettledWithin } from '../settled-within.js';
+
+/** Takes a lock, runs the body, and releases the lock; waits no longer than the signal allows. */
+export type LockRunner<T> = (signal: AbortSignal, body: LockBody<T>) => Promise<T>;
+
+/** The bodies of one client's locks. */
+export class LockBodies {
+  private readonly stopping = new AbortController();
+  private readonly work = new RunningWork();
+
+  constructor() {
+    setMaxListeners(0, this.stopping.signal); // one for each body that runs
+  }
+
+  /** How many run now. */
+  get count(): number {
+    return this.work.count;
+  }
+
+  /**
+   * Runs a body under a lock.
+   *
+   * @param callerSignal ends the wait for the lock.
+   * @throws {EtcdClosedError} when the app ends before the body has begun.
+   */
+  async run<T>(callerSignal: AbortSignal | undefined, runner: LockRunner<T>, body: LockBody<T>): Promise<T> {
+    const { signal: stopSignal } = this.stopping;
+    const wait = eitherOf(callerSignal, stopSignal);
+    try {
+      return await runner(wait.signal, (lock) => {
+        wait.release();
+        return this.work.run(() => this.hold(lock, body));
+      });
+    } catch (error) {
+      const isOurs = error instanceof EtcdAbortedError && stopSignal.aborted && callerSignal?.aborted !== true;
+      throw isOurs ? new EtcdClosedError({ method: error.method, cause: error }) : error;
+    } finally {
+      wait.release();
+    }
+  }
+
+  /**
+   * Tells all bodies to end, by the signals of their locks, which they keep until they have; nothing begins any more.
+   *
+   * @returns whether all have ended in time.
+   */
+  stop(timeoutMs: number): Promise<boolean> {
+    this.stopping.abort();
+    return isSettledWithin(this.work.ended(), timeoutMs);
+  }
+
+  private async hold<T>(lock: Lock, body: LockBody<T>): Promise<T> {
+    const { signal } = this.stopping;
+    if (signal.aborted) throw new EtcdClosedError({ method: 'Concurrency.Lock' });
+    const onStop = (): void => lock.stop(new EtcdAbortedError({}, 'the app is shutting down'));
+    signal.addEventListener('abort', onStop, { once: true });
+    try {
+      return await body(lock);
+    } finally {
+      signal.removeEventListener('abort', onStop);
+    }
+  }
+}
+
+/** By hand, since what `AbortSignal.any` makes is kept for as long as the longest-lived signal is. */
+function eitherOf(
+  callerSignal: AbortSignal | undefined,
+  stopSignal: AbortSignal,
+): { readonly signal: AbortSignal; readonly release: () => void } {
+  if (callerSignal === undefined) return { signal: stopSignal, release: () => undefined };
+  const sources = [callerSignal, stopSignal];
+  const controller = new AbortController();
+  const onAbort = (): void => controller.abort(sources.find(({ aborted }) => aborted)?.reason);
+  const release = (): void => sources.forEach((source) => source.removeEventListener('abort', onAbort));
+  for (const source of sources) source.addEventListener('abort', onAbort, { once: true });
+  if (sources.some(({ aborted }) => aborted)) onAbort();
+  return { signal: controller.signal, release };
+}

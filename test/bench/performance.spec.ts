@@ -1,0 +1,84 @@
+/** The benchmark does all of its work with every client, and its page says what its results say. No time is judged. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { casesOf, reasonAgainst } from '../../bench/performance/cases.js';
+import { renderPage } from '../../bench/performance/report/page.js';
+import { plotsOf } from '../../bench/performance/report/plots.js';
+import { seriesAt, type Results } from '../../bench/performance/results.js';
+import { builtLibrary } from '../support/built.js';
+import { startChild, type Exit } from '../support/index.js';
+
+const fileAt = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+/** Building the Go program for the first time is part of it. */
+const RUN_TIMEOUT_MS = 900_000;
+
+describe('npm run bench -- --smoke', () => {
+  let folder: string;
+  let exit: Exit;
+  let printed: string;
+  let results: Results;
+
+  beforeAll(async () => {
+    builtLibrary();
+    folder = await mkdtemp(join(tmpdir(), 'nest-etcd-bench-'));
+    const program = fileAt('bench/performance/main.ts');
+    const child = await startChild(process.execPath, ['--import', 'tsx', program, '--smoke', '--output', folder]);
+    exit = await child.exited();
+    printed = child.output;
+    results = JSON.parse(await readFile(join(folder, 'performance/results.json'), 'utf8')) as Results;
+  }, RUN_TIMEOUT_MS);
+
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('ends well, and prints a table of each workload', () => {
+    const titles = casesOf('smoke').map(({ title }) => `### ${title}`);
+
+    expect({ ...exit, printed }).toMatchObject({ code: 0, printed: expect.stringContaining('| workload ') });
+    for (const title of titles) expect(printed).toContain(title);
+  });
+
+  it('has every client do something of each workload, unless it says why not', () => {
+    const asked = casesOf('smoke').flatMap((one) =>
+      one.levels.flatMap(({ inFlight, subjects }) =>
+        subjects
+          .filter((subject) => (reasonAgainst(one, subject) ?? results.leftOut[subject]) === undefined)
+          .map((subject) => ({ case: one.id, inFlight, subject })),
+      ),
+    );
+    const idle = asked.filter((spot) => !((seriesAt(results, spot)?.samples['operations']?.[0] ?? 0) > 0));
+
+    expect(asked.length).toBeGreaterThan(0);
+    expect(idle).toEqual([]);
+  });
+
+  it('draws its plots', async () => {
+    const plots = ['throughput', 'cpu', 'process'].map((name) => join(folder, `performance/${name}.svg`));
+    const drawn = await Promise.all(plots.map((plot) => readFile(plot, 'utf8')));
+
+    for (const svg of drawn) expect(svg).toMatch(/^<svg .*<rect .*<\/svg>\n$/s);
+    for (const svg of drawn) expect(svg).not.toMatch(/NaN|Infinity|undefined/);
+  });
+});
+
+describe('docs/performance.md', () => {
+  let results: Results;
+
+  beforeAll(async () => {
+    results = JSON.parse(await readFile(fileAt('docs/performance/results.json'), 'utf8')) as Results;
+  });
+
+  it('says what the results say', async () => {
+    const page = await readFile(fileAt('docs/performance.md'), 'utf8');
+
+    expect(page).toBe(await renderPage(page, results));
+  });
+
+  it('shows the plots of the results', async () => {
+    for (const { file, svg } of plotsOf(results)) {
+      expect(await readFile(fileAt(`docs/performance/${file}`), 'utf8')).toBe(svg);
+    }
+  });
+});
