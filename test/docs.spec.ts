@@ -7,6 +7,11 @@ import { chapterOf, withFigures, type Results } from '../bench/reliability/repor
 
 const TESTS = import.meta.dirname;
 const ROOT = join(TESTS, '..');
+/** Chapters with figures, and where those are. */
+const CHAPTERS = [
+  ['calls', 'results.json'],
+  ['locks', 'lock-results.json'],
+].filter(([, file]) => existsSync(join(ROOT, 'bench', 'reliability', file!))) as [string, string][];
 /** Promises; those on calls end with C8, and further numbers are faults. */
 const PROMISE = /\b(?:C[1-8]|[WLKM][1-9]\d?)\b/g;
 
@@ -78,10 +83,10 @@ describe('The table of faults', () => {
 });
 
 describe('docs/reliability.md', () => {
-  it('shows the figures that were measured, as they were', async () => {
+  it.each(CHAPTERS)('shows the figures of the chapter "%s" as they were measured', async (name, file) => {
     const page = await read('docs', 'reliability.md');
-    const results = JSON.parse(await read('bench', 'reliability', 'results.json')) as Results;
+    const results = JSON.parse(await read('bench', 'reliability', file)) as Results;
 
-    expect(withFigures(page, 'calls', chapterOf(results))).toBe(page);
+    expect(withFigures(page, name, chapterOf(results))).toBe(page);
   });
 });

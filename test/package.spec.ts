@@ -84,6 +84,7 @@ async function output(target: string, ...args: string[]): Promise<unknown> {
 /** What the app prints, whatever the Nest under it. */
 const WORKS = {
   value: 'stored',
+  scoped: { isGuarded: true, isBelowPrefix: true },
   healthStatus: 200,
   health: expect.objectContaining({ status: 'ok', info: { etcd: expect.objectContaining({ status: 'up' }) } }),
   puts: [expect.stringMatching(/grpc_code="OK".* 1$/)],

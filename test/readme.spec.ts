@@ -21,6 +21,8 @@ const TESTED = [
   'configured',
   'filtered',
   'handled',
+  'coordinated',
+  'scoped',
   'healthy',
   'measured',
   'intercepted',
@@ -54,6 +56,8 @@ beforeAll(async () => {
     configured: here,
     filtered: here,
     handled: here,
+    coordinated: here,
+    scoped: here,
     healthy: here,
     measured: here,
     intercepted: here,
@@ -168,6 +172,23 @@ describe('the programs in the README', () => {
     });
   });
 
+  it('coordinated loses no deposit, and leads its election', async () => {
+    await servingModule('coordinated', async (url) => {
+      const deposits = Array.from({ length: 5 }, () => json(`${url}/accounts/7/deposits`, { method: 'POST' }));
+      const balances = (await Promise.all(deposits)) as { balance: number }[];
+      expect(balances.map(({ balance }) => balance).sort((a, b) => a - b)).toEqual([10, 20, 30, 40, 50]);
+
+      await eventually(() => etcd.gateway.get('reports/last'), { what: 'a report of the leader', timeoutMs: 10_000 });
+      expect(await json(`${url}/leader`)).toEqual({ isLeader: true, leader: 'web-1' });
+    });
+  });
+
+  it('scoped works below its prefix', async () => {
+    await servingModule('scoped', async (url) => {
+      expect(await json(`${url}/orders/7`, { method: 'POST' })).toEqual(['orders/7', 'shop/orders/7']);
+    });
+  });
+
   it('healthy reports version, leader and database size', async () => {
     await servingModule('healthy', async (url) => {
       const details = { status: 'up', version: etcd.version, leader: expect.any(String), dbSize: expect.any(Number) };
@@ -187,7 +208,7 @@ describe('the programs in the README', () => {
 
 describe('the documents', () => {
   it('link to files and headings that exist', async () => {
-    const files = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/architecture.md', ...(await decisions())];
+    const files = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...(await pages()), ...(await decisions())];
     const broken = (await Promise.all(files.map(brokenLinks))).flat();
 
     expect(broken).toEqual([]);
@@ -206,6 +227,11 @@ describe('the documents', () => {
 
 function read(file: string): Promise<string> {
   return readFile(join(ROOT_FOLDER, file), 'utf8');
+}
+
+async function pages(): Promise<string[]> {
+  const names = await readdir(join(ROOT_FOLDER, 'docs'));
+  return names.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`);
 }
 
 async function decisions(): Promise<string[]> {

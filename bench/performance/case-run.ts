@@ -62,10 +62,9 @@ export class CaseRun {
   private async warmUp(): Promise<void> {
     const subjects = [...new Set(this.series.map(({ subject }) => subject))];
     await Promise.all(subjects.map((subject) => this.attempt(subject, () => this.prepare(this.processes.of(subject)))));
-    const isOfUse = this.options.warmUpSeconds > 0 && this.one.workload !== 'leases';
-    for (const running of isOfUse ? this.series : []) {
-      const levels = this.series.filter(({ subject }) => subject === running.subject).length;
-      await this.trial(running, this.options.warmUpSeconds / levels);
+    if (this.options.warmUpSeconds === 0 || this.one.workload === 'leases') return;
+    for (const running of this.series) {
+      await this.trial(running, this.options.warmUpSeconds * this.one.warmUpTimes);
     }
   }
 

@@ -18,6 +18,7 @@ export interface Case {
   readonly title: string;
   readonly workload: Workload;
   readonly levels: readonly Level[];
+  /** The first is the one by which clients are compared. */
   readonly figures: readonly string[];
   readonly keys: number;
   readonly valueBytes: number;
@@ -27,6 +28,8 @@ export interface Case {
   /** Of each trial, where it is not for the user to choose. */
   readonly seconds: number | undefined;
   readonly maxOperations: number;
+  /** How much longer than usual it is warmed up. */
+  readonly warmUpTimes: number;
   /** Whether each trial needs a process of its own. */
   readonly isFresh: boolean;
 }
@@ -47,6 +50,7 @@ const USUAL = {
   ttlSeconds: 0,
   seconds: undefined,
   maxOperations: Number.MAX_SAFE_INTEGER,
+  warmUpTimes: 1,
   isFresh: false,
 } as const;
 
@@ -55,45 +59,51 @@ function one(subjects: readonly SubjectName[], inFlight = 1): readonly Level[] {
   return [{ inFlight, subjects }];
 }
 
+const METERED = 'nest-etcd-metrics';
+const FEW: readonly SubjectName[] = ['nest-etcd', 'etcd3', 'go', METERED];
+
+/** What is compared is measured at the same loads, so that no process is better warmed up than another. */
 const QUICK_GET: readonly Level[] = [
-  { inFlight: 1, subjects: ['nest-etcd', ...PEERS] },
-  { inFlight: 64, subjects: ['nest-etcd', 'nest-etcd-single', 'etcd3', 'go'] },
-  { inFlight: 256, subjects: [...READERS, 'nest-etcd-metrics'] },
-  { inFlight: 1_024, subjects: ['nest-etcd', 'nest-etcd-single', 'etcd3', 'go'] },
+  { inFlight: 64, subjects: [...FEW, 'nest-etcd-single'] },
+  { inFlight: 256, subjects: [...READERS, METERED] },
+  { inFlight: 1_024, subjects: [...FEW, 'nest-etcd-single'] },
 ];
 const QUICK_PUT: readonly Level[] = [
-  { inFlight: 1, subjects: ['nest-etcd', ...PEERS] },
-  { inFlight: 64, subjects: ['nest-etcd', 'etcd3', 'go'] },
-  { inFlight: 256, subjects: [...WRITERS, 'nest-etcd-metrics'] },
-  { inFlight: 1_024, subjects: ['nest-etcd', 'etcd3', 'go'] },
+  { inFlight: 1, subjects: [...WRITERS, METERED] },
+  { inFlight: 64, subjects: FEW },
+  { inFlight: 256, subjects: [...WRITERS, METERED] },
+  { inFlight: 1_024, subjects: FEW },
 ];
 
-/** The calls at every load, as the full set has them. */
-function fully(subjects: readonly SubjectName[]): readonly Level[] {
-  return [1, 16, 64, 256, 1_024].map((inFlight) => ({ inFlight, subjects: [...subjects, 'nest-etcd-metrics'] }));
+/** At every load, as the full set has them. */
+function fully(subjects: readonly SubjectName[], loads: readonly number[]): readonly Level[] {
+  return loads.map((inFlight) => ({ inFlight, subjects: [...subjects, METERED] }));
 }
 
+/** A lone get takes another path than several, and has a process that does nothing else and is warm for it. */
 function calls(set: SetName, valueBytes: number): readonly Case[] {
-  const isFull = set === 'full';
   const size = valueBytes < 1_024 ? `${valueBytes} B` : `${valueBytes / 1_024} KiB`;
-  const common = { ...USUAL, valueBytes, figures: CALL };
-  const call = (
-    workload: Workload,
-    title: string,
-    quick: readonly Level[],
-    subjects: typeof READERS | typeof WRITERS,
-  ) => ({
-    ...common,
+  const call = (workload: Workload, title: string, levels: readonly Level[]): Case => ({
+    ...USUAL,
     id: `${workload}-${valueBytes}`,
     workload,
     title: `${title}, ${size}`,
-    levels: isFull ? fully(subjects) : quick,
+    levels,
+    valueBytes,
+    figures: CALL,
   });
+  const [several, all] = [
+    [16, 64, 256, 1_024],
+    [1, 16, 64, 256, 1_024],
+  ];
+  const isFull = set === 'full';
+  const lone = call('get', 'Get, one at a time', one(isFull ? READERS : WRITERS));
   return [
-    call('get', 'Get', QUICK_GET, READERS),
-    call('put', 'Put', QUICK_PUT, WRITERS),
-    call('txn-read', 'Transaction that reads', one(WRITERS, 256), WRITERS),
-    call('txn-write', 'Transaction that writes', one(WRITERS, 256), WRITERS),
+    { ...lone, id: `get-lone-${valueBytes}`, warmUpTimes: 3 },
+    call('get', 'Get', isFull ? fully(READERS, several) : QUICK_GET),
+    call('put', 'Put', isFull ? fully(WRITERS, all) : QUICK_PUT),
+    call('txn-read', 'Transaction that reads', isFull ? fully(WRITERS, all) : one(WRITERS, 256)),
+    call('txn-write', 'Transaction that writes', isFull ? fully(WRITERS, all) : one(WRITERS, 256)),
   ];
 }
 
@@ -142,7 +152,7 @@ function leases(count: number, ttlSeconds: number): Case {
     workload: 'leases',
     title: `${count.toLocaleString('en')} leases of ${ttlSeconds} s kept alive`,
     levels: one(WRITERS),
-    figures: ['perSecond', 'cpuUs', 'cpuMsPerSecond'],
+    figures: ['cpuUs', 'cpuMsPerSecond', 'perSecond'],
     keys: 1,
     count,
     ttlSeconds,

@@ -18,7 +18,7 @@ export interface Options {
 
 const PACE = {
   smoke: { rounds: 1, seconds: 0.02, warmUpSeconds: 0 },
-  quick: { rounds: 5, seconds: 0.5, warmUpSeconds: 0.6 },
+  quick: { rounds: 5, seconds: 0.4, warmUpSeconds: 0.7 },
   full: { rounds: 7, seconds: 2, warmUpSeconds: 2 },
 } as const;
 
@@ -29,7 +29,7 @@ export const USAGE = `npm run bench -- [options]
                          or single cases by name, such as get-100
   --subject a,b          only these: ${SUBJECT_NAMES.join(', ')}
   --rounds n             how often each is measured (5)
-  --seconds n            how long each time (0.5)
+  --seconds n            how long each time (0.4)
   --output folder        where results.json, the page and the plots go
   --render               only makes page and plots of the results that are there`;
 

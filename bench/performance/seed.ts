@@ -1,5 +1,6 @@
 /** Writes the keys that a case reads and overwrites. */
-import { EtcdClient, put } from 'nest-etcd/client';
+import { EtcdClient } from '../../lib/client/client.js';
+import { put } from '../../lib/client/kv/operations.js';
 import type { Case } from './cases.js';
 
 const TXN_BYTES = 1024 * 1024;

@@ -15,7 +15,7 @@ const NO_VIEW = 'keeps no range in memory';
 
 export const SUBJECTS: Readonly<Record<SubjectName, Subject>> = {
   'nest-etcd': { title: 'nest-etcd', cannot: {} },
-  'nest-etcd-single': { title: 'nest-etcd, `coalesceReads: false`', cannot: {} },
+  'nest-etcd-single': { title: 'nest-etcd, single reads', cannot: {} },
   'nest-etcd-scan': { title: 'nest-etcd, `scan`', cannot: {} },
   'nest-etcd-metrics': { title: 'nest-etcd, metrics', cannot: {} },
   etcd3: { title: 'etcd3', cannot: { view: NO_VIEW } },

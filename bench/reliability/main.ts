@@ -12,6 +12,7 @@ import { SUBJECTS, type SubjectName } from './subjects.js';
 
 const RUN_LIMIT_MS = 240_000;
 const FOLDER = import.meta.dirname;
+const RESULTS = join(FOLDER, 'results.json');
 const PAGE = join(ROOT, 'docs', 'reliability.md');
 
 const { values: options } = parseArgs({
@@ -19,6 +20,8 @@ const { values: options } = parseArgs({
     runs: { type: 'string', default: '3' },
     /** Some scenarios, separated by commas: their figures are printed, and nothing is written. */
     only: { type: 'string' },
+    /** Rewrites the page from the figures that are there, and measures nothing. */
+    'page-only': { type: 'boolean', default: false },
   },
 });
 
@@ -53,13 +56,18 @@ async function measureAll(scenarios: readonly string[]): Promise<Results> {
   return resultsOf(series, loadBefore);
 }
 
+async function rewritePage(): Promise<void> {
+  const results = JSON.parse(await readFile(RESULTS, 'utf8')) as Results;
+  await writeFile(PAGE, withFigures(await readFile(PAGE, 'utf8'), 'calls', chapterOf(results)));
+}
+
 async function main(): Promise<void> {
+  if (options['page-only']) return rewritePage();
   const results = await measureAll(options.only?.split(',') ?? Object.keys(SCENARIOS));
-  const chapter = chapterOf(results);
-  console.log(chapter);
+  console.log(chapterOf(results));
   if (options.only !== undefined) return;
-  await writeFile(join(FOLDER, 'results.json'), `${JSON.stringify(results, undefined, 2)}\n`);
-  await writeFile(PAGE, withFigures(await readFile(PAGE, 'utf8'), 'calls', chapter));
+  await writeFile(RESULTS, `${JSON.stringify(results, undefined, 2)}\n`);
+  await rewritePage();
 }
 
 await main();

@@ -33,7 +33,7 @@ export function withFigures(page: string, name: string, text: string): string {
 
 /** The chapter: what was measured on, and the table. */
 export function chapterOf(results: Results): string {
-  return `${factsOf(results)}\n\n${tableOf(results)}`;
+  return [factsOf(results), tableOf(results), leftOutOf(results)].filter((part) => part !== '').join('\n\n');
 }
 
 function factsOf({ takenAt, node, etcd, machine, load, series }: Results): string {
@@ -54,10 +54,33 @@ function tableOf({ subjects, series }: Results): string {
   return align([head, ...scenarios.flatMap((scenario) => rowsOf(scenario, names, series))]);
 }
 
+/** Whether a figure was 0 in every run of every client. */
+function isNothing(series: readonly Series[], figure: string): boolean {
+  return series.every(({ runs }) => runs.every((run) => Math.round(run[figure] ?? 0) === 0));
+}
+
+/** What was looked at and is in no row, by scenario. */
+function leftOutOf({ series }: Results): string {
+  const scenarios = [...new Set(series.map(({ scenario }) => scenario))].map((scenario) =>
+    series.filter((one) => one.scenario === scenario),
+  );
+  const names = scenarios.flatMap((of) =>
+    figuresOf(of)
+      .slice(1)
+      .filter((figure) => isNothing(of, figure)),
+  );
+  if (names.length === 0) return '';
+  return `Rows that were 0 in every run of every client are left out: ${[...new Set(names)].join('; ')}.`;
+}
+
+function figuresOf(series: readonly Series[]): string[] {
+  return [...new Set(series.flatMap(({ runs }) => runs.flatMap((run) => Object.keys(run))))];
+}
+
 function rowsOf(scenario: string, names: readonly string[], all: readonly Series[]): string[][] {
   const series = all.filter((one) => one.scenario === scenario);
-  const figures = [...new Set(series.flatMap(({ runs }) => runs.flatMap((run) => Object.keys(run))))];
-  return figures.map((figure, index) => [
+  const shown = figuresOf(series).filter((figure, index) => index === 0 || !isNothing(series, figure));
+  return shown.map((figure, index) => [
     index === 0 ? series[0]!.title : '',
     figure,
     ...names.map((name) => summary(series.find(({ subject }) => subject === name)?.runs ?? [], figure)),

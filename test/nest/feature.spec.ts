@@ -72,7 +72,6 @@ function consumer(...imports: DynamicModule[]): { module: Type; Consumer: Return
   return { module: rootModule({ imports, providers: [Consumer] }), Consumer };
 }
 
-// eslint-disable-next-line @typescript-eslint/explicit-function-return-type -- a class of its own for each module
 function consumerClass() {
   @Injectable()
   class Consumer {
@@ -160,7 +159,7 @@ describe('in a module with EtcdModule.forFeature', () => {
     expect(await keys()).toEqual(['shop/a/key', 'shop/b/key', 'shop/plain']);
   });
 
-  it.each(['before', 'after'])('it counts also where the client is imported %s it', async (where) => {
+  it.each(['before', 'after'])('its services count also where the client is imported %s it', async (where) => {
     const Consumer = consumerClass();
     const feature = EtcdModule.forFeature({ namespace: 'shop/' });
     const imports = where === 'before' ? [client(), feature] : [feature, client()];

@@ -33,6 +33,7 @@ import {
   WithEtcdLock,
   type EtcdModuleOptions,
   type Lock,
+  type WithEtcdLockOptions,
 } from '../../lib/nest/index.js';
 import { eventually, startEtcd, type Etcd } from '../support/index.js';
 import { startContext, startHttp, type Started } from './support/apps.js';
@@ -134,8 +135,8 @@ describe('@WithEtcdLock', () => {
     const gates = { 1: new Gate(), 2: new Gate() };
     class Orders {
       @WithEtcdLock((id: 1 | 2) => `locks/orders/${id}`)
-      async pay(id: 1 | 2, _amount: number): Promise<void> {
-        await gates[id].pass(String(id));
+      async pay(id: 1 | 2, amount: number): Promise<void> {
+        await gates[id].pass(`${id} ${amount}`);
       }
     }
     const { app } = await start([Orders]);
@@ -271,9 +272,9 @@ describe('@WithEtcdLock, when others have the lock', () => {
 
   it('does not take the failure of the method for a lock that is busy', async () => {
     const { app } = await start([Jobs]);
-    await using _lock = await app.get(EtcdLocks).acquire('locks/busy');
+    await using lock = await app.get(EtcdLocks).acquire('locks/busy');
 
-    expect(await errorOf(app.get(Jobs).nested())).toMatchObject({ lockName: 'locks/busy' });
+    expect(await errorOf(app.get(Jobs).nested())).toMatchObject({ lockName: lock.name });
   });
 });
 
@@ -314,18 +315,17 @@ describe('@WithEtcdLock beside other decorators', () => {
       class Above {
         @Marked
         @WithEtcdLock('locks/marked')
-        async run(_a: string, _b: string): Promise<void> {
-          await Promise.resolve();
+        async run(a: string, b: string): Promise<void> {
+          await Promise.resolve(a + b);
         }
       }
       class Below {
         @WithEtcdLock('locks/marked')
         @Marked
-        async run(_a: string, _b: string): Promise<void> {
-          await Promise.resolve();
+        async run(a: string, b: string): Promise<void> {
+          await Promise.resolve(a + b);
         }
       }
-      // eslint-disable-next-line @typescript-eslint/unbound-method -- it is looked at, not called
       const { run } = (where === 'above' ? Above : Below).prototype;
 
       expect(new Reflector().get('mark', run)).toBe('here');
@@ -484,7 +484,7 @@ describe('where the locks of a method come from', () => {
   ])('refuses a wrong %s where it is written, with the rule and the value', (option, key, options) => {
     const declare = (): unknown => {
       class Wrong {
-        @WithEtcdLock(key, options as object)
+        @WithEtcdLock(key, options as Pick<WithEtcdLockOptions, 'waitMs'>)
         async run(): Promise<void> {
           await Promise.resolve();
         }

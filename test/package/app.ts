@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { Controller, Get, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { HealthCheckService, type HealthCheckResult } from '@nestjs/terminus';
-import { EtcdKv, EtcdModule, InjectEtcd, type EtcdClient } from 'nest-etcd';
+import { currentLock, EtcdClient, EtcdKv, EtcdModule, InjectEtcd, WithEtcdLock } from 'nest-etcd';
 import { EtcdHealthIndicator, EtcdHealthModule } from 'nest-etcd/health';
 import { EtcdMetricsModule } from 'nest-etcd/metrics';
 
@@ -32,8 +32,28 @@ class AppController {
   }
 }
 
+@Controller()
+class ScopedController {
+  constructor(
+    private readonly kv: EtcdKv,
+    private readonly etcd: EtcdClient,
+  ) {}
+
+  @Get('scoped')
+  @WithEtcdLock('lock')
+  async scoped(): Promise<{ isGuarded: boolean; isBelowPrefix: boolean }> {
+    const lock = currentLock();
+    const { succeeded } = await this.kv.txn().if(lock.guard).then().commit();
+    return { isGuarded: succeeded, isBelowPrefix: (await this.etcd.kv.get(`package/${lock.key}`)) !== undefined };
+  }
+}
+
+@Module({ imports: [EtcdModule.forFeature({ namespace: 'package/' })], controllers: [ScopedController] })
+class ScopedModule {}
+
 @Module({
   imports: [
+    ScopedModule,
     EtcdModule.forRoot({ endpoints }),
     EtcdModule.forRootAsync({ name: 'second', useFactory: () => ({ endpoints }) }),
     EtcdHealthModule,
@@ -48,10 +68,11 @@ async function main(): Promise<void> {
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
   const { value } = (await (await fetch(`${url}/round-trip`)).json()) as { value: string };
+  const scoped: unknown = await (await fetch(`${url}/scoped`)).json();
   const health = await fetch(`${url}/health`);
   const metrics = await (await fetch(`${url}/metrics`)).text();
   const puts = metrics.split('\n').filter((line) => /^grpc_client_handled_total\{.*grpc_method="Put"/.test(line));
-  console.log(JSON.stringify({ value, healthStatus: health.status, health: await health.json(), puts }));
+  console.log(JSON.stringify({ value, scoped, healthStatus: health.status, health: await health.json(), puts }));
   await app.close();
 }
 

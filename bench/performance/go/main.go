@@ -379,6 +379,9 @@ func holdLeases(asked task, how trial) (figures, error) {
 	time.Sleep(settle)
 	before, running := renewals.Load(), startMeter()
 	time.Sleep(time.Duration(how.Seconds * float64(time.Second)))
+	for renewals.Load() == before && errors.Join(failures...) == nil {
+		time.Sleep(settle)
+	}
 	return running.stop(renewals.Load() - before), errors.Join(failures...)
 }
 

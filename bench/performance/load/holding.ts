@@ -22,6 +22,7 @@ export async function holdLeases(make: () => LoadClient, task: Task, trial: Tria
   const before = client.renewals!();
   const stopMeter = startMeter();
   await delay(trial.seconds * 1_000);
+  while (client.renewals!() === before) await delay(SETTLE_MS);
   const figures = stopMeter(client.renewals!() - before);
   await client.close();
   return figures;

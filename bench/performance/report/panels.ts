@@ -58,9 +58,9 @@ export function curvePanel(title: string, curves: readonly Curve[]): Panel {
   const placeX = (x: number, inFlight: number): number => x + left + (Math.log2(inFlight) / 10) * width;
   const placeY = (y: number, value: number): number => y + HEAD + plot * (1 - value / top);
   const axes = (x: number, y: number): string[] => [
-    ...[0, 0.5, 0.9].flatMap((share) => [
-      line(x + left, placeY(y, share * top), x + left + width, placeY(y, share * top)),
-      text(x + left - 6, placeY(y, share * top) + 4, show(share * top), { anchor: 'end' }),
+    ...ticks(top).flatMap((value) => [
+      line(x + left, placeY(y, value), x + left + width, placeY(y, value)),
+      text(x + left - 6, placeY(y, value) + 4, value.toLocaleString('en'), { anchor: 'end' }),
     ]),
     ...[1, 16, 64, 256, 1_024].map((at) => text(placeX(x, at), y + HEAD + plot + 18, String(at), { anchor: 'middle' })),
   ];
@@ -78,6 +78,13 @@ export function curvePanel(title: string, curves: readonly Curve[]): Panel {
         ),
       ].join('\n'),
   };
+}
+
+/** Round values from zero up to `top`: at most six, at least three. */
+function ticks(top: number): number[] {
+  const power = 10 ** Math.floor(Math.log10(top));
+  const step = [0.2, 0.5, 1, 2].map((part) => part * power).find((size) => top / size <= 6)!;
+  return Array.from({ length: Math.floor(top / step) + 1 }, (_, index) => index * step);
 }
 
 /** Which colour is whose, for curves. */

@@ -19,12 +19,13 @@ const SHOWN_IN_FLIGHT = 256;
 /** All plots for which there are figures. */
 export function plotsOf(results: Results): readonly Plot[] {
   const cases = casesOf(results.set).filter(({ id }) => results.series.some((one) => one.case === id));
-  const ofCalls = cases.filter(({ figures }) => figures.includes('perSecond'));
+  const ofRates = cases.filter(({ figures }) => figures[0] === 'perSecond');
+  const ofCosts = cases.filter(({ figures }) => figures.includes('cpuUs'));
   const ofStart = cases.filter(({ workload }) => workload === 'start');
   const ofMemory = cases.filter(({ workload }) => workload === 'memory');
   const plots: readonly [string, string, readonly Panel[]][] = [
-    ['throughput.svg', 'Operations per second: more is better', bars(results, ofCalls, 'perSecond')],
-    ['cpu.svg', 'CPU of the client for each operation, in µs: less is better', bars(results, ofCalls, 'cpuUs')],
+    ['throughput.svg', 'Operations per second: more is better', bars(results, ofRates, 'perSecond')],
+    ['cpu.svg', 'CPU of the client for each operation, in µs: less is better', bars(results, ofCosts, 'cpuUs')],
     ['in-flight.svg', 'CPU of the client for each call, in µs, by what is in flight', curves(results, cases)],
     [
       'process.svg',

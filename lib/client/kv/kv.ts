@@ -76,6 +76,9 @@ const DEFAULT_PAGE_SIZE = 1_000;
 /**
  * The KV service. Nest injects it by this class.
  *
+ * Gets and ranges with a small limit that are asked for in one turn of the event loop travel as one transaction, unless the
+ * client's `coalesceReads` is false.
+ *
  * Keys and values go in as text (sent as UTF-8) or bytes. What is not written back to the store may be repeated on
  * another endpoint; a write is sent again only if it certainly was not applied, and its errors say so by `outcome`.
  */

@@ -15,6 +15,7 @@ import { EtcdConfigError } from '../errors.js';
 import { refusePlaintext, usesTls, type ResolvedOptions } from '../options.js';
 import { asBuffer } from './as-buffer.js';
 import { connectFailure, isConfigurationFault } from './connect-failure.js';
+import { DirectCalls, type GrpcCall, type GrpcListener } from './grpc-direct.js';
 import { readTlsFiles } from './tls-files.js';
 import { speaksPlaintext, speaksTls } from './tls-sniff.js';
 import type {
@@ -26,8 +27,6 @@ import type {
   TransportEvents,
   TransportStream,
 } from './transport.js';
-
-type GrpcCall = ReturnType<Channel['createCall']>;
 
 const NO_MESSAGE_CONTEXT = {};
 /** All that grpc-js says when the peer closes the connection before it is one of HTTP/2. */
@@ -123,6 +122,7 @@ class GrpcTransport implements Transport {
   private readonly sockets: Set<Socket>;
   private readonly prepared = new WeakMap<Headers, Metadata>();
   private phase: 'connecting' | 'ready' | 'spent' = 'connecting';
+  private direct: DirectCalls | undefined;
 
   constructor(
     private readonly endpoint: Endpoint,
@@ -142,12 +142,11 @@ class GrpcTransport implements Transport {
     message: Uint8Array,
     done: (status: RpcStatus, message: Uint8Array | undefined) => void,
   ): () => void {
-    const call = this.channel.createCall(path, Infinity, null, null, null);
     let answer: Uint8Array | undefined;
     let cancelled = false;
-    call.start(this.metadata(headers), {
+    const call = this.start(path, headers, {
       onReceiveMetadata: ignore,
-      onReceiveMessage: (bytes: Uint8Array) => (answer = bytes),
+      onReceiveMessage: (bytes) => (answer = bytes ?? undefined),
       onReceiveStatus: (status) => {
         if (!cancelled) done(status, answer);
       },
@@ -162,10 +161,9 @@ class GrpcTransport implements Transport {
   }
 
   duplex(path: string, headers: Headers, listener: StreamListener): TransportStream {
-    const call = this.channel.createCall(path, Infinity, null, null, null);
-    call.start(this.metadata(headers), {
+    const call = this.start(path, headers, {
       onReceiveMetadata: ignore,
-      onReceiveMessage: (bytes: Uint8Array | null) => {
+      onReceiveMessage: (bytes) => {
         if (bytes !== null) listener.onMessage(bytes);
       },
       onReceiveStatus: (status) => listener.onStatus(status),
@@ -178,6 +176,15 @@ class GrpcTransport implements Transport {
     this.phase = 'spent';
     this.channel.close();
     if (wasConnecting) for (const socket of this.sockets) socket.destroy();
+  }
+
+  /** The short way where there is one, which sends the metadata as it is; the documented way makes a copy of it. */
+  private start(path: string, headers: Headers, listener: GrpcListener): GrpcCall {
+    const metadata = this.metadata(headers);
+    if (this.direct !== undefined) return this.direct.start(path, metadata, listener);
+    const call = this.channel.createCall(path, Infinity, null, null, null);
+    call.start(metadata, listener);
+    return call;
   }
 
   private metadata(headers: Headers): Metadata {
@@ -194,7 +201,7 @@ class GrpcTransport implements Transport {
     switch (state) {
       case connectivityState.READY:
         this.phase = 'ready';
-        this.events.onReady();
+        queueMicrotask(() => this.onReady());
         break;
       case connectivityState.TRANSIENT_FAILURE:
         return this.reportFailure();
@@ -211,6 +218,13 @@ class GrpcTransport implements Transport {
     this.channel.watchConnectivityState(state, Infinity, () => {
       if (!this.isSpent()) this.follow(this.channel.getConnectivityState(false));
     });
+  }
+
+  /** Later than grpc-js tells of it, which is before the connection itself can be used. */
+  private onReady(): void {
+    if (this.isSpent()) return;
+    this.direct = DirectCalls.over(this.channel, this.endpoint.authority);
+    this.events.onReady();
   }
 
   private isSpent(): boolean {

@@ -2,7 +2,7 @@
 import type { EtcdError } from '../errors.js';
 import type { MethodInfo } from './rpc.js';
 
-/** One logical call or stream, as interceptors see it. Retries of a call share it. */
+/** One logical call or stream, as interceptors see it. Retries of a call share it; reads that travel together are one `KV.Txn`. */
 export interface EtcdCall {
   /** The `name` of the client, `'default'` unless the user gave one. */
   readonly client: string;

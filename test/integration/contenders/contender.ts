@@ -13,9 +13,9 @@ import { get, put } from '../../../lib/client/kv/operations.js';
 const [endpoints = '', name = '', count = '1', ttl = '2'] = process.argv.slice(2);
 const ttlSeconds = Number(ttl);
 const WRITES = 2;
-const HEARTBEAT_MS = 10;
-/** Much later than a timer may be on a machine that has something to do. */
-const STALL_MS = 40;
+const HEARTBEAT_MS = 5;
+/** Between two heartbeats. Less than it takes the next contender to hear that the lock is free. */
+const STALL_MS = 15;
 
 const client = new EtcdClient({ endpoints: endpoints.split(','), callTimeoutMs: 2_000 });
 const { TEST_NAMESPACE: namespace } = process.env;
