@@ -10,6 +10,7 @@ const ROOT = join(TESTS, '..');
 /** Chapters with figures, and where those are. */
 const CHAPTERS = [
   ['calls', 'results.json'],
+  ['streams', 'stream-results.json'],
   ['locks', 'lock-results.json'],
 ].filter(([, file]) => existsSync(join(ROOT, 'bench', 'reliability', file!))) as [string, string][];
 /** Promises; those on calls end with C8, and further numbers are faults. */

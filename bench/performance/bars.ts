@@ -1,5 +1,5 @@
 /** What is asked of this client beside its peers, and whether a run shows it. */
-import { seriesAt, type Results, type Spot } from './results.js';
+import { seriesAt, type Measured, type Spot } from './results.js';
 import { summarize, type Summary } from './statistics.js';
 import type { SubjectName } from './subjects.js';
 
@@ -94,7 +94,7 @@ export const BARS: readonly Bar[] = [
   metrics('put-100', PUT),
 ];
 
-export function judge(results: Results): readonly Verdict[] {
+export function judge(results: Measured): readonly Verdict[] {
   return BARS.map((bar) => {
     const measured = measure(results, bar);
     return { bar, measured, isMet: measured && meets(measured.median, bar.limit) };
@@ -105,7 +105,7 @@ function meets(value: number, limit: Bar['limit']): boolean {
   return 'atLeast' in limit ? value >= limit.atLeast : value <= limit.atMost;
 }
 
-function measure(results: Results, { value, against }: Bar): Summary | undefined {
+function measure(results: Measured, { value, against }: Bar): Summary | undefined {
   const values = samplesAt(results, value);
   return against === undefined ? summarize(values) : ratio(values, samplesAt(results, against));
 }
@@ -119,6 +119,6 @@ export function ratio(values: readonly number[], others: readonly number[]): Sum
 }
 
 /** The samples of one figure; none where there are none. */
-export function samplesAt(results: Results, { figure, ...spot }: Value): readonly number[] {
+export function samplesAt(results: Measured, { figure, ...spot }: Value): readonly number[] {
   return seriesAt(results, spot)?.samples[figure] ?? [];
 }

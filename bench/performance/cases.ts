@@ -38,6 +38,8 @@ const PEERS = ['etcd3', 'grpc-js', 'go'] as const satisfies readonly SubjectName
 const READERS = ['nest-etcd', 'nest-etcd-single', ...PEERS] as const satisfies readonly SubjectName[];
 const WRITERS = ['nest-etcd', ...PEERS] as const satisfies readonly SubjectName[];
 
+const METERED: SubjectName = 'nest-etcd-metrics';
+
 const CALL = ['perSecond', 'cpuUs', 'p50Ms', 'p99Ms'];
 const MANY = 10_000;
 const MIB = 1024 * 1024;
@@ -54,30 +56,12 @@ const USUAL = {
   isFresh: false,
 } as const;
 
-/** Clients that cannot do it are left in: a table says why they have no figures. */
-function one(subjects: readonly SubjectName[], inFlight = 1): readonly Level[] {
-  return [{ inFlight, subjects }];
-}
-
-const METERED = 'nest-etcd-metrics';
-const FEW: readonly SubjectName[] = ['nest-etcd', 'etcd3', 'go', METERED];
-
-/** What is compared is measured at the same loads, so that no process is better warmed up than another. */
-const QUICK_GET: readonly Level[] = [
-  { inFlight: 64, subjects: [...FEW, 'nest-etcd-single'] },
-  { inFlight: 256, subjects: [...READERS, METERED] },
-  { inFlight: 1_024, subjects: [...FEW, 'nest-etcd-single'] },
-];
-const QUICK_PUT: readonly Level[] = [
-  { inFlight: 1, subjects: [...WRITERS, METERED] },
-  { inFlight: 64, subjects: FEW },
-  { inFlight: 256, subjects: [...WRITERS, METERED] },
-  { inFlight: 1_024, subjects: FEW },
-];
-
-/** At every load, as the full set has them. */
-function fully(subjects: readonly SubjectName[], loads: readonly number[]): readonly Level[] {
-  return loads.map((inFlight) => ({ inFlight, subjects: [...subjects, METERED] }));
+/**
+ * Every client at every load: what is compared must not be better warmed up than what it is compared with. Clients that
+ * cannot do it are left in: a table says why they have no figures.
+ */
+function at(loads: readonly number[], subjects: readonly SubjectName[]): readonly Level[] {
+  return loads.map((inFlight) => ({ inFlight, subjects }));
 }
 
 /** A lone get takes another path than several, and has a process that does nothing else and is warm for it. */
@@ -92,18 +76,18 @@ function calls(set: SetName, valueBytes: number): readonly Case[] {
     valueBytes,
     figures: CALL,
   });
-  const [several, all] = [
-    [16, 64, 256, 1_024],
-    [1, 16, 64, 256, 1_024],
-  ];
   const isFull = set === 'full';
-  const lone = call('get', 'Get, one at a time', one(isFull ? READERS : WRITERS));
+  const some = isFull ? [16, 64, 256, 1_024] : [64, 256, 1_024];
+  const readers: readonly SubjectName[] = [...READERS, METERED];
+  const writers: readonly SubjectName[] = [...WRITERS, METERED];
+  const txn = isFull ? at([1, ...some], writers) : at([256], WRITERS);
+  const lone = call('get', 'Get, one at a time', at([1], isFull ? readers : WRITERS));
   return [
     { ...lone, id: `get-lone-${valueBytes}`, warmUpTimes: 3 },
-    call('get', 'Get', isFull ? fully(READERS, several) : QUICK_GET),
-    call('put', 'Put', isFull ? fully(WRITERS, all) : QUICK_PUT),
-    call('txn-read', 'Transaction that reads', isFull ? fully(WRITERS, all) : one(WRITERS, 256)),
-    call('txn-write', 'Transaction that writes', isFull ? fully(WRITERS, all) : one(WRITERS, 256)),
+    call('get', 'Get', at(some, readers)),
+    call('put', 'Put', at([1, ...some], writers)),
+    call('txn-read', 'Transaction that reads', txn),
+    call('txn-write', 'Transaction that writes', txn),
   ];
 }
 
@@ -114,7 +98,7 @@ function ranges(): readonly Case[] {
     id: `memory-${keys}`,
     workload: 'memory',
     title: `Memory to read ${keys.toLocaleString('en')} keys of 1 KiB`,
-    levels: one(readers),
+    levels: at([1], readers),
     figures: ['peakMiB', 'seconds'],
     keys,
     valueBytes: 1_024,
@@ -122,11 +106,18 @@ function ranges(): readonly Case[] {
   });
   const large = { ...USUAL, valueBytes: MIB, keys: 4, figures: CALL, maxOperations: 16 };
   return [
-    { ...USUAL, id: 'range', workload: 'range', title: 'Range of 10,000 keys', levels: one(subjects), figures: CALL },
+    {
+      ...USUAL,
+      id: 'range',
+      workload: 'range',
+      title: 'Range of 10,000 keys',
+      levels: at([1], subjects),
+      figures: CALL,
+    },
     memory(4 * MANY, subjects),
     memory(8 * MANY, ['nest-etcd-scan']),
-    { ...large, id: 'get-1mib', workload: 'get', title: 'Get of 1 MiB', levels: one(READERS, 4) },
-    { ...large, id: 'put-1mib', workload: 'put', title: 'Put of 1 MiB', levels: one(WRITERS, 4) },
+    { ...large, id: 'get-1mib', workload: 'get', title: 'Get of 1 MiB', levels: at([4], READERS) },
+    { ...large, id: 'put-1mib', workload: 'put', title: 'Put of 1 MiB', levels: at([4], WRITERS) },
   ];
 }
 
@@ -136,7 +127,7 @@ function watches(): readonly Case[] {
     id: `watch-${count}`,
     workload: 'watch',
     title,
-    levels: one(WRITERS),
+    levels: at([1], WRITERS),
     figures: CALL,
     keys: 1,
     count,
@@ -151,7 +142,7 @@ function leases(count: number, ttlSeconds: number): Case {
     id: `leases-${count}`,
     workload: 'leases',
     title: `${count.toLocaleString('en')} leases of ${ttlSeconds} s kept alive`,
-    levels: one(WRITERS),
+    levels: at([1], WRITERS),
     figures: ['cpuUs', 'cpuMsPerSecond', 'perSecond'],
     keys: 1,
     count,
@@ -165,7 +156,7 @@ const VIEW: Case = {
   id: 'view',
   workload: 'view',
   title: 'Reads of a live view of 10,000 keys',
-  levels: one(WRITERS),
+  levels: at([1], WRITERS),
   figures: ['perSecond', 'cpuUs'],
 };
 
@@ -174,7 +165,7 @@ const START: Case = {
   id: 'start',
   workload: 'start',
   title: 'A new process',
-  levels: one(WRITERS),
+  levels: at([1], WRITERS),
   figures: ['importMs', 'firstAnswerMs', 'residentMiB'],
   keys: 1,
   isFresh: true,

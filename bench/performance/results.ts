@@ -43,7 +43,10 @@ export interface Spot {
   readonly subject: SubjectName;
 }
 
-export function seriesAt(results: Results, spot: Spot): Series | undefined {
+/** The part of the results that has figures. */
+export type Measured = Pick<Results, 'series'>;
+
+export function seriesAt(results: Measured, spot: Spot): Series | undefined {
   return results.series.find(
     (one) => one.case === spot.case && one.inFlight === spot.inFlight && one.subject === spot.subject,
   );

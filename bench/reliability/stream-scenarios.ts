@@ -106,9 +106,13 @@ async function blackHole(name: SubjectName): Promise<Figures> {
   await subject.watch('live/', heard.onEvent);
   const stop = new AbortController();
   let written = 0;
-  const writing = (async () => {
-    for (; !stop.signal.aborted; await delay(50)) await etcd.gateway.put(`live/${written++ % 10}`, 'x');
-  })();
+  const write = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      await etcd.gateway.put(`live/${written++ % 10}`, 'x');
+      await delay(50);
+    }
+  };
+  const writing = write();
   const inUse = await carrierOf(proxies);
   const begunAt = performance.now();
   let longestMs = 0;

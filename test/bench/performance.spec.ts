@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { BARS, judge } from '../../bench/performance/bars.js';
 import { casesOf, reasonAgainst } from '../../bench/performance/cases.js';
 import { renderPage } from '../../bench/performance/report/page.js';
 import { plotsOf } from '../../bench/performance/report/plots.js';
-import { seriesAt, type Results } from '../../bench/performance/results.js';
+import { seriesAt, type Results, type Series } from '../../bench/performance/results.js';
+import type { SubjectName } from '../../bench/performance/subjects.js';
 import { builtLibrary } from '../support/built.js';
 import { startChild, type Exit } from '../support/index.js';
 
@@ -60,6 +62,34 @@ describe('npm run bench -- --smoke', () => {
 
     for (const svg of drawn) expect(svg).toMatch(/^<svg .*<rect .*<\/svg>\n$/s);
     for (const svg of drawn) expect(svg).not.toMatch(/NaN|Infinity|undefined/);
+  });
+});
+
+describe('A bar', () => {
+  const FIRST = BARS[0]!;
+  const series = (subject: SubjectName, perSecond: readonly number[]): Series => {
+    const { case: name, inFlight } = FIRST.value;
+    return { case: name, inFlight, subject, samples: { perSecond } };
+  };
+
+  it('is judged by the ratio of the medians, and shows the spread of the rounds', () => {
+    const ours = series('nest-etcd', [90, 140, 160, 150, 900]);
+    const theirs = series('etcd3', [10, 10, 10, 10, 10]);
+
+    const [verdict] = judge({ series: [ours, theirs] });
+
+    expect(FIRST.limit).toEqual({ atLeast: 15 });
+    expect(verdict).toMatchObject({ isMet: true, measured: { median: 15, min: 9, max: 90 } });
+  });
+
+  it('is missed below its limit, and neither met nor missed without figures', () => {
+    const ours = series('nest-etcd', [90, 140, 140, 150, 900]);
+
+    const [missed] = judge({ series: [ours, series('etcd3', [10, 10, 10, 10, 10])] });
+    const [unknown] = judge({ series: [ours] });
+
+    expect(missed).toMatchObject({ isMet: false, measured: { median: 14 } });
+    expect(unknown).toMatchObject({ isMet: undefined, measured: undefined });
   });
 });
 

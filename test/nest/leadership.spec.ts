@@ -15,13 +15,14 @@ import {
   type ModuleMetadata,
   type Provider,
 } from '@nestjs/common';
-import { APP_FILTER } from '@nestjs/core';
+import { APP_FILTER, NestFactory } from '@nestjs/core';
 import { Cron, CronExpression, ScheduleModule } from '@nestjs/schedule';
 import { Test } from '@nestjs/testing';
 import { Registry } from 'prom-client';
 import { EtcdMetricsModule } from '../../lib/metrics/index.js';
 import {
   currentLeadership,
+  currentLock,
   EtcdElections,
   EtcdExceptionFilter,
   EtcdFollowerError,
@@ -38,7 +39,8 @@ import {
   type LeadershipLost,
 } from '../../lib/nest/index.js';
 import { eventually, startEtcd, startProxy, type Etcd } from '../support/index.js';
-import { startContext, startHttp, type Started } from './support/apps.js';
+import { rootModule, startContext, startHttp, type Started } from './support/apps.js';
+import { CapturedLog } from './support/captured-log.js';
 
 type App = Awaited<ReturnType<typeof startContext>>['app'];
 
@@ -568,6 +570,38 @@ describe('the end of the leader', () => {
 
     expect(performance.now() - startedAt).toBeLessThan(10_000);
   }, 20_000);
+});
+
+it('all of it works when Nest wraps every instance in a proxy, as observers do', async () => {
+  class Observed {
+    @LeaderOnly(election)
+    async led(): Promise<string | undefined> {
+      return Promise.resolve(currentLeadership().name);
+    }
+
+    @WithEtcdLock('locks/observed')
+    async locked(): Promise<string> {
+      return Promise.resolve(currentLock().name);
+    }
+
+    @OnLeadershipAcquired(election)
+    acquired({ name }: Leadership): void {
+      calls.push(name);
+    }
+  }
+  const instanceDecorator = (instance: unknown): unknown =>
+    typeof instance === 'object' && instance !== null ? new Proxy(instance, {}) : instance;
+  const app = await NestFactory.createApplicationContext(
+    rootModule({ imports: [client(), EtcdModule.forFeature({ namespace: 'observed/' })], providers: [Observed] }),
+    { logger: new CapturedLog(), abortOnError: false, instrument: { instanceDecorator } },
+  );
+  apps.push(app);
+  await called(1);
+
+  expect(calls).toEqual([election]);
+  expect(await app.get(Observed).led()).toBe(election);
+  expect(await app.get(Observed).locked()).toBe('locks/observed');
+  expect(await etcd.gateway.getPrefix(`observed/${election}/`)).toHaveLength(1);
 });
 
 describe('EtcdElections', () => {

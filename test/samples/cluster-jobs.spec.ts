@@ -24,7 +24,7 @@ const TTL_SECONDS = 4;
 const NAMES = ['one', 'two', 'three'];
 
 let etcd: Etcd;
-let instances: Instance[];
+let instances: Instance[] = [];
 
 beforeAll(async () => {
   etcd = await startEtcd({ own: true });
@@ -113,7 +113,7 @@ async function ticksGoOn({ name }: Instance): Promise<void> {
 async function expectEachTickOnce(): Promise<void> {
   const writes = await writesByTick();
   const ticks = [...writes.keys()].sort((a, b) => a - b);
-  expect(ticks.length).toBeGreaterThanOrEqual(4);
+  expect(ticks.length).toBeGreaterThanOrEqual(2);
   expect(ticks).toEqual(ticks.map((_, index) => ticks[0]! + index));
   expect([...writes.values()].filter((each) => each.writes !== 1)).toEqual([]);
   const said = instances.flatMap(({ process: child }) =>

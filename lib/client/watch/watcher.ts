@@ -1,5 +1,5 @@
 /** One watch as its reader sees it. */
-import { EtcdInvalidArgumentError, type EtcdError } from '../errors.js';
+import { EtcdInvalidArgumentError } from '../errors.js';
 import { WATCH } from '../rpc/methods.js';
 import type { WatchEvent } from './event.js';
 import type { OpenWatch, WatchState } from './open-watch.js';
@@ -75,12 +75,12 @@ export class Watcher implements AsyncIterable<WatchEvent, void, undefined>, Asyn
    * }
    */
   responses(): AsyncIterableIterator<WatchResponse, void, undefined> {
-    return this.read(() => this.watch.takeResponse());
+    return this.read(takeResponse);
   }
 
   /** @throws {EtcdInvalidArgumentError} when the watch is being read already. */
   [Symbol.asyncIterator](): AsyncIterableIterator<WatchEvent, void, undefined> {
-    return this.read(() => this.watch.takeEvent());
+    return this.read(takeEvent);
   }
 
   /** Ends the watch, here and on the server. What waits to be read is dropped. Idempotent. */
@@ -93,7 +93,7 @@ export class Watcher implements AsyncIterable<WatchEvent, void, undefined>, Asyn
     return this.close();
   }
 
-  private read<T>(take: () => T | undefined): AsyncIterableIterator<T, void, undefined> {
+  private read<T>(take: Take<T>): AsyncIterableIterator<T, void, undefined> {
     const reader = new Reader(this.watch, take);
     if (this.watch.readBy(reader)) return reader;
     throw new EtcdInvalidArgumentError('watcher', 'can be read by one loop only; start a watch for each', undefined, {
@@ -103,26 +103,33 @@ export class Watcher implements AsyncIterable<WatchEvent, void, undefined>, Asyn
   }
 }
 
-interface Waiting<T> {
-  readonly resolve: (result: IteratorResult<T, void>) => void;
-  readonly reject: (error: EtcdError) => void;
-}
+/** Takes what comes next, if it is there. */
+type Take<T> = (watch: OpenWatch) => T | undefined;
+
+const takeEvent: Take<WatchEvent> = (watch) => watch.takeEvent();
+const takeResponse: Take<WatchResponse> = (watch) => watch.takeResponse();
+
+/** Answers who waits for what comes next; a rejected promise makes theirs reject. One function is all that is kept of them. */
+type Answer<T> = (result: IteratorResult<T, void> | Promise<never>) => void;
 
 /** The loop over a watch: first what was received, then the end, which is thrown once if it is an error. */
 class Reader<T> implements AsyncIterableIterator<T, void, undefined> {
-  private readonly waiting: Waiting<T>[] = [];
+  /** Who waits; mostly one, and as thousands of watches may be idle, it costs no list. */
+  private first: Answer<T> | undefined;
+  private others: Answer<T>[] | undefined;
   private isDone = false;
 
   constructor(
     private readonly watch: OpenWatch,
-    private readonly take: () => T | undefined,
+    private readonly take: Take<T>,
   ) {}
 
   next(): Promise<IteratorResult<T, void>> {
-    const value = this.waiting.length === 0 ? this.take() : undefined;
+    const value = this.first === undefined ? this.take(this.watch) : undefined;
     if (value !== undefined) return Promise.resolve({ done: false, value });
-    return new Promise((resolve, reject) => {
-      this.waiting.push({ resolve, reject });
+    return new Promise((answer) => {
+      if (this.first === undefined) this.first = answer;
+      else (this.others ??= []).push(answer);
       this.wake();
     });
   }
@@ -137,12 +144,12 @@ class Reader<T> implements AsyncIterableIterator<T, void, undefined> {
 
   wake(): void {
     for (;;) {
-      const first = this.waiting[0];
+      const { first } = this;
       if (first === undefined) return;
-      const value = this.take();
-      if (value !== undefined) first.resolve({ done: false, value });
+      const value = this.take(this.watch);
+      if (value !== undefined) first({ done: false, value });
       else if (!this.finish(first)) return;
-      this.waiting.shift();
+      this.first = this.others?.shift();
     }
   }
 
@@ -150,11 +157,11 @@ class Reader<T> implements AsyncIterableIterator<T, void, undefined> {
     return this;
   }
 
-  private finish({ resolve, reject }: Waiting<T>): boolean {
+  private finish(answer: Answer<T>): boolean {
     const { state } = this.watch;
     if (state.name !== 'ended') return false;
-    if (!this.isDone && state.error !== undefined) reject(state.error);
-    else resolve({ done: true, value: undefined });
+    if (!this.isDone && state.error !== undefined) answer(Promise.reject(state.error));
+    else answer({ done: true, value: undefined });
     this.isDone = true;
     return true;
   }

@@ -62,7 +62,7 @@ describe('the generated code', () => {
 
         expect(codec.encode(request).toString('hex')).toBe(expected.toString('hex'));
       }),
-      { seed, numRuns: 100 },
+      { seed, numRuns: 60 },
     );
   });
 
@@ -75,7 +75,7 @@ describe('the generated code', () => {
 
         expect(codec.decode(bytes)).toEqual(response);
       }),
-      { seed, numRuns: 100 },
+      { seed, numRuns: 60 },
     );
   });
 
@@ -92,7 +92,7 @@ describe('the generated code', () => {
         expect(codec.decode(scrambled)).toEqual(response);
         expect(responseDeserialize(scrambled)).toEqual(responseDeserialize(bytes));
       }),
-      { seed, numRuns: 100 },
+      { seed, numRuns: 60 },
     );
   });
 
@@ -118,7 +118,7 @@ describe('the generated code', () => {
           [],
         );
       }),
-      { seed, numRuns: 100 },
+      { seed, numRuns: 60 },
     );
   });
 });
