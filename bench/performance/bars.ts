@@ -52,13 +52,16 @@ function metrics(name: string, title: string): Bar {
   return beside(title, 'CPU each with the metrics interceptor ÷ without', value, 'nest-etcd', { atMost: 1.05 });
 }
 
-/** What memory a scan needs must not depend on how many keys there are. */
+/**
+ * What memory a scan needs must not depend on how many keys there are; one answer would need three times as much. The peak
+ * has what the garbage collector has not come to yet, which is more in one run and less in another.
+ */
 const FLAT: Bar = {
   title: 'scan, memory',
-  what: 'peak with 80,000 keys of 1 KiB ÷ with 40,000',
-  value: at('memory-80000', 1, 'peakMiB', 'nest-etcd-scan'),
+  what: 'peak with 120,000 keys of 1 KiB ÷ with 40,000',
+  value: at('memory-120000', 1, 'peakMiB', 'nest-etcd-scan'),
   against: at('memory-40000', 1, 'peakMiB', 'nest-etcd-scan'),
-  limit: { atMost: 1.25 },
+  limit: { atMost: 1.5 },
 };
 
 const GET = 'get, 256 in flight';

@@ -115,7 +115,7 @@ function ranges(): readonly Case[] {
       figures: CALL,
     },
     memory(4 * MANY, subjects),
-    memory(8 * MANY, ['nest-etcd-scan']),
+    memory(12 * MANY, ['nest-etcd-scan']),
     { ...large, id: 'get-1mib', workload: 'get', title: 'Get of 1 MiB', levels: at([4], READERS) },
     { ...large, id: 'put-1mib', workload: 'put', title: 'Put of 1 MiB', levels: at([4], WRITERS) },
   ];

@@ -48,8 +48,20 @@ function outputOf(options: Options): string | undefined {
   return options.output ?? (isPublished ? undefined : join(COMPILED_FOLDER, 'report'));
 }
 
+/** @returns `undefined` when the command line cannot be understood, after saying so. */
+function optionsGiven(): Options | undefined {
+  try {
+    return readOptions(process.argv.slice(2));
+  } catch (error) {
+    log(error instanceof Error ? error.message : String(error));
+    process.exitCode = 2;
+    return undefined;
+  }
+}
+
 async function main(): Promise<void> {
-  const options = readOptions(process.argv.slice(2));
+  const options = optionsGiven();
+  if (options === undefined) return;
   if (options.rendersOnly) {
     const place = destination(options.output);
     await publish(await readResults(place), place);

@@ -13,10 +13,11 @@ function table(head: Row, rows: readonly Row[]): string {
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** Each bar, what was measured, and whether that meets it. */
+/** Each bar of the workloads that were run, what was measured, and whether that meets it. */
 export function barTable(results: Results): string {
   const head = ['workload', 'figure', 'bar', 'measured', 'lowest – highest', 'met'];
-  return table(head, judge(results).map(barRow));
+  const isRun = ({ bar }: Verdict): boolean => results.series.some((one) => one.case === bar.value.case);
+  return table(head, judge(results).filter(isRun).map(barRow));
 }
 
 function barRow({ bar, measured, isMet }: Verdict): Row {
