@@ -1,5 +1,6 @@
 /** One attempt at a software transaction: what it has read, what it is going to write, and whether that may be committed. */
 import { EtcdInvalidArgumentError, EtcdTooManyOperationsError } from '../errors.js';
+import { nameOfBytes } from '../key-name.js';
 import { keyBytes, toBytes, copyBytes, type Key, type Value } from '../key-range.js';
 import { KeyValue } from '../key-value.js';
 import { compare, type Compare } from '../kv/compare.js';
@@ -100,9 +101,9 @@ export class StmTransaction {
   async getAll(keys: readonly Key[]): Promise<(KeyValue | undefined)[]> {
     this.requireOpen();
     const bytes = keys.map((key) => keyBytes(key));
-    const unwritten = bytes.filter((key) => !this.writes.has(idOf(key)));
+    const unwritten = bytes.filter((key) => !this.writes.has(nameOfBytes(key)));
     await this.load(unwritten);
-    for (const key of unwritten) this.noteRead(key, await this.values.get(idOf(key)));
+    for (const key of unwritten) this.noteRead(key, await this.values.get(nameOfBytes(key)));
     return Promise.all(bytes.map((key) => this.valueOf(key)));
   }
 
@@ -116,7 +117,7 @@ export class StmTransaction {
     this.requireOpen();
     const bytes = keyBytes(key);
     await this.load([bytes]);
-    const kv = await this.values.get(idOf(bytes));
+    const kv = await this.values.get(nameOfBytes(bytes));
     this.noteRead(bytes, kv);
     return kv?.modRevision ?? 0;
   }
@@ -127,14 +128,14 @@ export class StmTransaction {
     const bytes = copyBytes(keyBytes(key));
     const written = copyBytes(toBytes(value, 'value'));
     put(bytes, written, details as PutValueDetails); // refuses what cannot be sent, here and not at the commit
-    this.writes.set(idOf(bytes), { kind: 'put', key: bytes, value: written, details });
+    this.writes.set(nameOfBytes(bytes), { kind: 'put', key: bytes, value: written, details });
   }
 
   /** Deletes a key when the transaction is committed. */
   delete(key: Key): void {
     this.requireOpen();
     const bytes = copyBytes(keyBytes(key));
-    this.writes.set(idOf(bytes), { kind: 'delete', key: bytes });
+    this.writes.set(nameOfBytes(bytes), { kind: 'delete', key: bytes });
   }
 
   /** @internal Reads keys ahead, in as few requests as possible. What is not asked for after that counts as not read. */
@@ -174,7 +175,7 @@ export class StmTransaction {
   private async load(keys: readonly Uint8Array[]): Promise<void> {
     const missing = new Map<KeyId, Uint8Array>();
     for (const key of keys) {
-      if (!this.values.has(idOf(key))) missing.set(idOf(key), copyBytes(key));
+      if (!this.values.has(nameOfBytes(key))) missing.set(nameOfBytes(key), copyBytes(key));
     }
     const list = [...missing.values()];
     const { maxTxnOperations } = this.parts.tools;
@@ -183,11 +184,11 @@ export class StmTransaction {
       const request = this.request(chunk);
       chunk.forEach((key, index) => {
         const value = request.then((found) => found[index]);
-        value.catch(() => this.values.delete(idOf(key))); // it may be asked for again
-        this.values.set(idOf(key), value);
+        value.catch(() => this.values.delete(nameOfBytes(key))); // it may be asked for again
+        this.values.set(nameOfBytes(key), value);
       });
     }
-    await Promise.all(keys.flatMap((key) => this.values.get(idOf(key)) ?? []));
+    await Promise.all(keys.flatMap((key) => this.values.get(nameOfBytes(key)) ?? []));
   }
 
   /** The first read of a snapshot says which revision it is of; the others wait for it. */
@@ -229,13 +230,13 @@ export class StmTransaction {
   }
 
   private noteRead(key: Uint8Array, kv: KeyValue | undefined): void {
-    const id = idOf(key);
+    const id = nameOfBytes(key);
     if (!this.reads.has(id)) this.reads.set(id, { key: copyBytes(key), modRevision: kv?.modRevision ?? 0 });
   }
 
   private valueOf(key: Uint8Array): Promise<KeyValue | undefined> {
-    const write = this.writes.get(idOf(key));
-    if (write === undefined) return this.values.get(idOf(key)) ?? Promise.resolve(undefined);
+    const write = this.writes.get(nameOfBytes(key));
+    if (write === undefined) return this.values.get(nameOfBytes(key)) ?? Promise.resolve(undefined);
     return Promise.resolve(write.kind === 'put' ? toUncommitted(write) : undefined);
   }
 
@@ -277,10 +278,6 @@ function toOperation(write: Write): Operation {
 function toUncommitted({ key, value, details }: Extract<Write, { kind: 'put' }>): KeyValue {
   const lease = details.lease ?? NO_LEASE;
   return new KeyValue({ key, value, createRevision: 0, modRevision: 0, version: 0, lease });
-}
-
-function idOf(key: Uint8Array): KeyId {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 }
 
 /** @throws {EtcdTooManyOperationsError} when the transaction reads or writes more keys than one commit can hold. */

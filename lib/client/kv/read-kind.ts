@@ -1,4 +1,5 @@
 /** Which reads may travel together, which are the same, and what an answer weighs: pure functions of requests and answers. */
+import { nameOfBytes } from '../key-name.js';
 import type * as wire from '../rpc/generated/messages.js';
 import type { RpcCallOptions } from '../rpc/rpc.js';
 
@@ -36,7 +37,7 @@ export function kindOf(request: wire.RangeRequest, options: RpcCallOptions): num
 
 /** Whether two requests ask for the same is whether these texts are equal. */
 export function identityOf(request: wire.RangeRequest): string {
-  if (isPlainGet(request)) return `=${textOf(request.key)}`;
+  if (isPlainGet(request)) return `=${nameOf(request.key)}`;
   const { limit, revision, sortOrder, sortTarget, serializable, keysOnly, countOnly } = request;
   const { minModRevision, maxModRevision, minCreateRevision, maxCreateRevision } = request;
   const bounds = [minModRevision, maxModRevision, minCreateRevision, maxCreateRevision];
@@ -46,7 +47,7 @@ export function identityOf(request: wire.RangeRequest): string {
 
 /** Where a request reads, as text, whatever else it asks. */
 export function placeOf({ key, rangeEnd }: wire.RangeRequest): string {
-  return `${key?.byteLength ?? 0}\n${textOf(key)}${textOf(rangeEnd)}`;
+  return `${key?.byteLength ?? 0}\n${nameOf(key)}${nameOf(rangeEnd)}`;
 }
 
 /** Bytes that a request makes a transaction longer by, roughly. */
@@ -90,9 +91,6 @@ function isPlainGet(request: wire.RangeRequest): boolean {
   return !(minModRevision || maxModRevision || minCreateRevision || maxCreateRevision);
 }
 
-/** One character per byte. */
-function textOf(bytes: Uint8Array | undefined): string {
-  if (bytes === undefined) return '';
-  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return buffer.toString('latin1');
+function nameOf(bytes: Uint8Array | undefined): string {
+  return bytes === undefined ? '' : nameOfBytes(bytes);
 }

@@ -1,5 +1,6 @@
 /** Refuses a transaction that etcd would refuse for its size or for writing a key twice, before it is sent. */
 import { EtcdDuplicateKeyError, EtcdTooManyOperationsError } from '../errors.js';
+import { nameOfBytes } from '../key-name.js';
 import { KeyRange } from '../key-range.js';
 import type * as wire from '../rpc/generated/messages.js';
 import type { Operations, TxnSpec } from './operations.js';
@@ -74,7 +75,8 @@ function collectWrites(operations: Operations): Writes {
     deletes.push(...inThen.deletes, ...inElse.deletes);
   }
   for (const operation of operations) {
-    if (operation.kind === 'put') addPut(puts, deletes, textOf(operation.request), operation.request, NO_WRITES.puts);
+    if (operation.kind === 'put')
+      addPut(puts, deletes, nameOfBytes(operation.request.key ?? NO_BYTES), operation.request, NO_WRITES.puts);
   }
   return { puts, deletes };
 }
@@ -110,9 +112,4 @@ const NO_BYTES = new Uint8Array(0);
 
 function rangeOf({ key = NO_BYTES, rangeEnd = NO_BYTES }: wire.DeleteRangeRequest): KeyRange {
   return new KeyRange(key, rangeEnd);
-}
-
-/** One character per byte: equal texts are equal keys. */
-function textOf({ key = NO_BYTES }: wire.PutRequest): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1');
 }

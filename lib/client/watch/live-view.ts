@@ -1,7 +1,8 @@
 /** A range of keys kept in memory and up to date, so that reading it costs no round trip. */
 import type { Clock } from '../clock.js';
 import { EtcdAbortedError, type EtcdError } from '../errors.js';
-import { keyBytes, type Key, type KeyRange } from '../key-range.js';
+import { nameOfBytes, nameOfKey } from '../key-name.js';
+import type { Key, KeyRange } from '../key-range.js';
 import { KeyValue } from '../key-value.js';
 import { requireTimeout } from '../options.js';
 import type { CallOptions, Rpc } from '../rpc/rpc.js';
@@ -90,7 +91,7 @@ export class LiveView implements Iterable<[string, KeyValue]>, AsyncIterable<Vie
    * @throws {EtcdError} why the view cannot be kept up to date any more, rather than telling what is no longer true.
    */
   get(key: Key): KeyValue | undefined {
-    return this.live().get(nameOf(keyBytes(key)));
+    return this.live().get(nameOfKey(key));
   }
 
   /**
@@ -99,7 +100,7 @@ export class LiveView implements Iterable<[string, KeyValue]>, AsyncIterable<Vie
    * @throws {EtcdError} as {@link get}.
    */
   has(key: Key): boolean {
-    return this.live().has(nameOf(keyBytes(key)));
+    return this.live().has(nameOfKey(key));
   }
 
   /**
@@ -210,11 +211,11 @@ export class LiveView implements Iterable<[string, KeyValue]>, AsyncIterable<Vie
   private replace({ kvs }: FollowReset): void {
     this.sorted = undefined;
     this.content.clear();
-    for (const kv of kvs) this.content.set(nameOf(kv.keyBytes), ownCopy(kv));
+    for (const kv of kvs) this.content.set(nameOfBytes(kv.keyBytes), ownCopy(kv));
   }
 
   private change(event: WatchEvent): void {
-    const name = nameOf(event.kv.keyBytes);
+    const name = nameOfBytes(event.kv.keyBytes);
     this.sorted = undefined;
     if (event.type === 'put') this.content.set(name, ownCopy(event.kv));
     else this.content.delete(name);
@@ -265,11 +266,6 @@ export class LiveView implements Iterable<[string, KeyValue]>, AsyncIterable<Vie
   private enter(state: ViewState): void {
     this.state = state;
   }
-}
-
-/** The bytes of a key as a string that no other bytes give, and that sorts as they do. */
-function nameOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
 /** Received values are parts of larger messages, which would all be kept with them. */
