@@ -1,6 +1,6 @@
 /** What a run measures, and the words for it. */
 import type { Load } from './load.js';
-import type { Place, Subject } from './subjects.js';
+import type { Place, Subject, SubjectName } from './subjects.js';
 
 /** Figures of one run, by name. Less is better in all of them. */
 export type Figures = Readonly<Record<string, number>>;
@@ -13,6 +13,15 @@ export interface Scenario {
   /** In words, for the table. */
   readonly title: string;
   readonly run: (make: Make) => Promise<Figures>;
+}
+
+/** A scenario that makes its clients by itself, since they have less in common. */
+export interface ClientScenario {
+  /** In words, for the table. */
+  readonly title: string;
+  /** Who can do it. */
+  readonly subjects: readonly SubjectName[];
+  readonly run: (subject: SubjectName) => Promise<Figures>;
 }
 
 /** What a load had to bear. */

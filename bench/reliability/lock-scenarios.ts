@@ -2,18 +2,9 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startChild, startCluster, startProxy, type Etcd } from '../../test/support/index.js';
-import type { Figures } from './figures.js';
+import type { ClientScenario, Figures } from './figures.js';
 import { makeLockSubject, type LockSubject } from './lock-subjects.js';
 import type { SubjectName } from './subjects.js';
-
-/** One scenario. It starts an etcd of its own. */
-export interface LockScenario {
-  /** In words, for the table. */
-  readonly title: string;
-  /** Who can do it. */
-  readonly subjects: readonly SubjectName[];
-  readonly run: (subject: SubjectName) => Promise<Figures>;
-}
 
 const TTL_SECONDS = 5;
 const HANDOVERS = 20;
@@ -23,7 +14,7 @@ const BOTH: readonly SubjectName[] = ['nest-etcd', 'etcd3'];
 /** Longer than any of the clients takes to notice that its lease is gone. */
 const PATIENCE_MS = 30_000;
 
-export const LOCK_SCENARIOS: Readonly<Record<string, LockScenario>> = {
+export const LOCK_SCENARIOS: Readonly<Record<string, ClientScenario>> = {
   'leader-killed': {
     title: `kill -9 of the process that leads, TTL ${TTL_SECONDS} s`,
     subjects: BOTH,

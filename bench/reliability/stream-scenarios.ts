@@ -6,18 +6,9 @@ import { put } from '../../lib/client/kv/operations.js';
 import { sumOfMetric } from '../../test/support/etcd/metrics.js';
 import { keptBytes } from '../../test/support/heap.js';
 import { startCluster, startEtcd, startProxy, type Etcd, type TcpProxy } from '../../test/support/index.js';
-import type { Figures } from './figures.js';
+import type { ClientScenario, Figures } from './figures.js';
 import { makeStreamSubject, type StreamSubject } from './stream-subjects.js';
 import type { SubjectName } from './subjects.js';
-
-/** One scenario. It starts an etcd of its own. */
-export interface StreamScenario {
-  /** In words, for the table. */
-  readonly title: string;
-  /** Who can do it. */
-  readonly subjects: readonly SubjectName[];
-  readonly run: (subject: SubjectName) => Promise<Figures>;
-}
 
 const BOTH: readonly SubjectName[] = ['nest-etcd', 'etcd3'];
 const HISTORY = 6_000;
@@ -31,7 +22,7 @@ const CUT_TTL_SECONDS = 4;
 /** After so long without anything new nothing more is expected. */
 const QUIET_MS = 10_000;
 
-export const STREAM_SCENARIOS: Readonly<Record<string, StreamScenario>> = {
+export const STREAM_SCENARIOS: Readonly<Record<string, ClientScenario>> = {
   'catch-up': {
     title: `a watch of ${HISTORY} old revisions, cut three times while it reads them`,
     subjects: BOTH,

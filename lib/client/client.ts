@@ -308,10 +308,10 @@ export class EtcdClient {
   }
 
   private makeCoalescer(): ReadCoalescer {
-    const reach = (): Reach => ({
-      isConnected: this.connections.connected().length > 0,
-      failures: this.connections.failures(),
-    });
+    const reach = (): Reach => {
+      const isConnected = this.connections.connected().length > 0;
+      return { isConnected, canSend: isConnected && this.calls.hasToken, failures: this.connections.failures() };
+    };
     return new ReadCoalescer({ rpc: this.calls, clock: systemClock, limits: this.settings, reach });
   }
 

@@ -31,7 +31,7 @@ export class BatchWidth {
     if (isTooLarge && error.what === 'response') {
       this.bytesPerRead = Math.max(this.bytesPerRead, (error.limitBytes ?? UNKNOWN_LIMIT_BYTES) / reads);
     } else if (isTooLarge || error instanceof EtcdTooManyOperationsError) {
-      this.most = Math.max(1, Math.floor(reads / 2));
+      this.most = Math.max(1, Math.min(this.most, Math.floor(reads / 2))); // an older one may be refused later
     }
   }
 }

@@ -14,6 +14,8 @@ import type { RpcCallOptions } from '../rpc/rpc.js';
 /** How the endpoints stand, for errors. */
 export interface Reach {
   readonly isConnected: boolean;
+  /** Whether a call can leave now: one of them is connected, and a token is there or not needed. */
+  readonly canSend: boolean;
   readonly failures: readonly EndpointFailure[];
 }
 

@@ -63,6 +63,13 @@ export class ReadCoalescer implements Rpc {
     return waiting;
   }
 
+  /** Those, and the reads that are on their way with others. */
+  private get pending(): number {
+    let pending = 0;
+    for (const lane of this.lanes.values()) pending += lane.pending;
+    return pending;
+  }
+
   unary<Req extends object, Res>(
     method: UnaryMethod<Req, Res>,
     request: Req,
@@ -87,8 +94,8 @@ export class ReadCoalescer implements Rpc {
     if (this.lone.has(request)) return this.lone.ask(this.parts.rpc, request, options);
     const lane = this.laneOf(kind);
     // The seam below guards memory by counting calls, and a transaction is one: here its reads are counted.
-    const isFull = lane.pending >= this.parts.limits.maxPendingCalls;
-    if (isFull && !this.parts.reach().isConnected) return Promise.reject(this.overloadedError());
+    if (this.pending >= this.parts.limits.maxPendingCalls && !this.parts.reach().canSend)
+      return Promise.reject(this.overloadedError());
     return lane.read(request, options);
   }
 

@@ -63,9 +63,14 @@ export function answerBytes({ kvs }: wire.RangeResponse): number {
 }
 
 /** A call for one endpoint, one that has ended before it began, and one that will be refused go their own way. */
+/** What is wrong with its options fails a read by itself, in the call that it makes alone. */
 function mayShare({ endpoint, signal, timeoutMs = 1 }: RpcCallOptions): boolean {
-  if (endpoint !== undefined || signal?.aborted === true) return false;
+  if (endpoint !== undefined || (signal !== undefined && !isLive(signal))) return false;
   return Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= LONGEST_MS;
+}
+
+function isLive(signal: unknown): boolean {
+  return signal instanceof AbortSignal && !signal.aborted;
 }
 
 function isSmall(request: wire.RangeRequest): boolean {

@@ -59,7 +59,9 @@ export class ReadLane {
   read(request: wire.RangeRequest, options: RpcCallOptions): Promise<wire.RangeResponse> {
     return new Promise((resolve, reject) => {
       const timeoutMs = options.timeoutMs ?? this.parts.callTimeoutMs;
-      this.queue.push(new PendingRead(request, options, timeoutMs, resolve, reject));
+      const read = new PendingRead(request, options, timeoutMs, resolve, reject);
+      if (this.parts.width.reads === 1 && this.queue.length === 0) return this.sendFirst(read);
+      this.queue.push(read);
       this.watchTurn();
     });
   }
@@ -182,7 +184,7 @@ export class ReadLane {
     const { rpc, lone } = this.parts;
     const timeoutMs = Math.max(1, Math.ceil(read.timeoutMs - elapsedMs));
     read.goAlone();
-    lone.ask(rpc, read.request, { ...read.options, timeoutMs }).then(
+    lone.ask(rpc, read.request, { ...read.options, timeoutMs, continues: true }).then(
       (answer) => read.answer(answer),
       (error: unknown) => read.fail(asOwnError(error, read.timeoutMs)),
     );

@@ -15,7 +15,7 @@ export interface ScanOptions extends ReadOptions, RevisionBounds, CallOptions {
   /**
    * The most keys of one piece. Pieces are smaller where keys and values are large.
    *
-   * @default 1_000
+   * @default 4_000
    * @remarks a whole number from 1 to 9_007_199_254_740_991.
    */
   readonly pageSize?: number | undefined;
@@ -84,11 +84,47 @@ export class Scan implements AsyncIterable<KeyValue> {
     return new ScanRun(this.parts, this.spec).pages();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<KeyValue, void, undefined> {
-    for await (const { kvs } of this.pages()) {
-      for (const kv of kvs) yield kv;
-    }
+  [Symbol.asyncIterator](): AsyncIterableIterator<KeyValue, void, undefined> {
+    return new KeyLoop(this.pages());
   }
+}
+
+/** Hands out the keys of pages. By hand, since an asynchronous generator costs three promises for each key. */
+class KeyLoop implements AsyncIterableIterator<KeyValue, void, undefined> {
+  private kvs: readonly KeyValue[] = [];
+  private index = 0;
+  private loading: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly pages: AsyncGenerator<ScanPage, void, undefined>) {}
+
+  next(): Promise<IteratorResult<KeyValue, void>> {
+    const kv = this.kvs[this.index++];
+    if (kv !== undefined) return Promise.resolve({ done: false, value: kv });
+    const loaded = this.loading.then(this.load, this.load);
+    this.loading = loaded;
+    return loaded;
+  }
+
+  async return(): Promise<IteratorResult<KeyValue, void>> {
+    this.kvs = [];
+    await this.pages.return();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  private readonly load = async (): Promise<IteratorResult<KeyValue, void>> => {
+    for (;;) {
+      const kv = this.kvs[this.index++];
+      if (kv !== undefined) return { done: false, value: kv };
+      const page = await this.pages.next();
+      if (page.done === true) return page;
+      this.kvs = page.value.kvs;
+      this.index = 0;
+    }
+  };
 }
 
 /** The first page tells what the keys weigh, so it is small: even the largest values fit the default limits. */

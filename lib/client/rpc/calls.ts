@@ -83,7 +83,7 @@ export class Calls implements Rpc {
     options: RpcCallOptions = {},
   ): Promise<Res> {
     try {
-      if (!this.takes(method)) throw this.closedError(method, options);
+      if (!this.takes(method, options)) throw this.closedError(method, options);
       const codec = codecFor<Req, Res>(method);
       const message = this.encode(codec, request, refusal(method, options));
       const spec = this.unarySpec(method, codec, message, options);
@@ -96,7 +96,7 @@ export class Calls implements Rpc {
   }
 
   duplex<Req extends object, Res>(method: DuplexMethod<Req, Res>, options: RpcCallOptions = {}): Duplex<Req, Res> {
-    if (!this.takes(method)) throw this.closedError(method, options);
+    if (!this.takes(method, options)) throw this.closedError(method, options);
     const codec = codecFor<Req, Res>(method);
     const interceptors = this.activeInterceptors();
     const call = interceptors.length === 0 ? undefined : this.describe(method, undefined);
@@ -114,6 +114,11 @@ export class Calls implements Rpc {
     const stream = new RpcStream(spec, this.context, this.forget);
     (method.type === 'bidi_stream' ? this.lasting : this.running).add(stream);
     return stream.start();
+  }
+
+  /** Whether a token is there, or none is needed. */
+  get hasToken(): boolean {
+    return this.context.tokens?.isReady ?? true;
   }
 
   counters(): CallCounters {
@@ -160,11 +165,17 @@ export class Calls implements Rpc {
 
   private readonly forget = (ended: Running): void => {
     if (!this.running.delete(ended)) this.lasting.delete(ended);
-    if (this.running.size === 0) this.endDraining?.();
+    if (this.running.size === 0 && this.endDraining !== undefined) queueMicrotask(this.onLastEnd);
   };
 
-  private takes({ path }: MethodInfo): boolean {
-    return this.state === 'open' || (this.state === 'draining' && WHILE_DRAINING.has(path));
+  /** Looks again when no promise is left to go on: what failed may be followed by what finishes it. */
+  private readonly onLastEnd = (): void =>
+    process.nextTick(() => {
+      if (this.running.size === 0) this.endDraining?.();
+    });
+
+  private takes({ path }: MethodInfo, { continues = false }: RpcCallOptions): boolean {
+    return this.state === 'open' || (this.state === 'draining' && (continues || WHILE_DRAINING.has(path)));
   }
 
   private start<Res>(spec: UnarySpec<Res>): Promise<Res> {

@@ -18,7 +18,14 @@ export function runIntercepted<Res>(
     const next = (): Promise<unknown> => from(index + 1);
     return interceptor.unary === undefined ? next() : interceptor.unary(call, once(next));
   };
-  return from(0) as Promise<Res>;
+  return answered<Res>(from(0), call);
+}
+
+/** Everything above goes by an answer's shape. Who forgets to return it hears of that, and not of what it leads to. */
+async function answered<Res>(result: Promise<unknown>, { method }: EtcdCall): Promise<Res> {
+  const answer = await result;
+  if (typeof answer === 'object' && answer !== null) return answer as Res;
+  throw new Error(`an interceptor of ${method.label} returned ${String(answer)} instead of what next() resolves to`);
 }
 
 /** A second `next()` would send a write twice. Async, so that what an inner interceptor throws is always a rejection. */

@@ -34,6 +34,8 @@ export interface RpcCallOptions extends CallOptions {
   readonly idempotent?: boolean | undefined;
   /** Sends the call to this endpoint and to no other. */
   readonly endpoint?: string | undefined;
+  /** Does the rest of what another call began: it is made even while the client only finishes what it has begun. */
+  readonly continues?: boolean | undefined;
 }
 
 /** How requests and answers flow, in the words of gRPC's metrics. */

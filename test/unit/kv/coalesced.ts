@@ -39,7 +39,7 @@ export class CoalescedReads {
   txnRefusal: ((request: wire.TxnRequest) => Error | undefined) | undefined;
   /** Calls that wait for the test, once {@link hold} was called. */
   readonly held: HeldCall[] = [];
-  reach: Reach = { isConnected: true, failures: [] };
+  reach: Reach = { isConnected: true, canSend: true, failures: [] };
   private holds = false;
 
   constructor(limits: Partial<CoalescerLimits> = {}) {

@@ -402,9 +402,9 @@ describe('A deadline', () => {
     const both = [reads.read('a', {}, { timeoutMs: 300 }), reads.read('b', {}, { timeoutMs: 600 })].map(caught);
     void reads.read('c');
 
-    reads.reach = { isConnected: true, failures: NO_ENDPOINT };
+    reads.reach = { isConnected: true, canSend: true, failures: NO_ENDPOINT };
     await reads.clock.advance(300);
-    reads.reach = { isConnected: false, failures: NO_ENDPOINT };
+    reads.reach = { isConnected: false, canSend: false, failures: NO_ENDPOINT };
     await reads.clock.advance(300);
 
     const [first, second] = await Promise.all(both);
@@ -516,6 +516,19 @@ describe('A signal', () => {
     expect(reads.sent()).toEqual(['Txn b c']);
   });
 
+  it.each([null, new AbortController()])(
+    'that is none, %p, keeps a read from the others, whom it could harm',
+    async (signal) => {
+      const reads = new CoalescedReads();
+      const others = reads.readAll(['a', 'c']);
+
+      await reads.read('b', {}, { signal: signal as unknown as AbortSignal });
+
+      expect(await others).toEqual(['a', 'c']);
+      expect(reads.sent()).toEqual(['Range b', 'Txn a c']);
+    },
+  );
+
   it('shared by a thousand reads is listened to once, and not at all afterwards', async () => {
     const reads = new CoalescedReads();
     const { signal } = new AbortController();
@@ -529,20 +542,31 @@ describe('A signal', () => {
 });
 
 describe('While no endpoint can be had', () => {
-  it('at most maxPendingCalls reads of a kind are kept, and the next one is refused', async () => {
-    const reads = new CoalescedReads({ maxPendingCalls: 3 });
+  it('at most maxPendingCalls reads are kept, and the next one is refused', async () => {
+    const reads = new CoalescedReads({ maxPendingCalls: 4 });
     reads.hold();
-    reads.reach = { isConnected: false, failures: NO_ENDPOINT };
-    void reads.readAll(['a', 'b', 'c']);
+    reads.reach = { isConnected: false, canSend: false, failures: NO_ENDPOINT };
+    void reads.readAll(['a', 'b']);
+    for (const key of ['c', 'd']) void reads.read(key, { serializable: true });
     await settle();
 
-    const refused = await caught(reads.read('d'));
+    const refused = await caught(reads.read('e'));
 
     expect(refused).toBeInstanceOf(EtcdOverloadedError);
-    expect(refused).toMatchObject({ method: 'KV.Range', limit: 3, endpoints: NO_ENDPOINT });
-    reads.reach = { isConnected: true, failures: [] };
-    void reads.read('e');
+    expect(refused).toMatchObject({ method: 'KV.Range', limit: 4, endpoints: NO_ENDPOINT });
+    reads.reach = { isConnected: true, canSend: true, failures: [] };
+    void reads.read('f');
     await settle();
-    expect(reads.sent()).toEqual(['Txn a b c', 'Range e']);
+    expect(reads.sent()).toEqual(['Txn a b', 'Txn c d', 'Range f']);
+  });
+
+  it('nothing changes while one is connected and no token can be had', async () => {
+    const reads = new CoalescedReads({ maxPendingCalls: 2 });
+    reads.hold();
+    reads.reach = { isConnected: true, canSend: false, failures: [] };
+    void reads.readAll(['a', 'b']);
+    await settle();
+
+    expect(await caught(reads.read('c'))).toBeInstanceOf(EtcdOverloadedError);
   });
 });

@@ -7,6 +7,7 @@ import {
   EtcdTooManyOperationsError,
   EtcdUnavailableError,
 } from '../../../lib/client/errors.js';
+import { BatchWidth } from '../../../lib/client/kv/batch-width.js';
 import { TXN } from '../../../lib/client/rpc/methods.js';
 import {
   EtcdCompactedError,
@@ -236,6 +237,15 @@ describe('A server that allows fewer operations', () => {
     const widths = reads.rpc.requests(TXN).map(({ success }) => success?.length);
     expect(widths).toEqual([12, 12, 12, 12, 12, 12, 12, 12, 4]);
     expect(reads.rpc.calls).toHaveLength(widths.length);
+  });
+
+  it('gets no wider ones again when an older, wider one is refused late', () => {
+    const width = new BatchWidth(128);
+    const tooMany = new EtcdTooManyOperationsError(undefined, 'lower', { method: 'KV.Txn' });
+
+    for (const refused of [128, 64, 128]) width.refused(tooMany, refused);
+
+    expect(width.reads).toBe(32);
   });
 
   it('gets narrower transactions too when it finds one too large', async () => {

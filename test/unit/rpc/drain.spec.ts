@@ -1,7 +1,9 @@
 /** C8: a client that is closing lets the calls under way finish first, if it is asked to (G5). */
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { EtcdClosedError } from '../../../lib/client/errors.js';
-import { AUTHENTICATE, LEASE_REVOKE, PUT, RANGE, SNAPSHOT, WATCH } from '../../../lib/client/rpc/methods.js';
+import type { Reach } from '../../../lib/client/kv/pending-read.js';
+import { ReadCoalescer } from '../../../lib/client/kv/read-coalescer.js';
+import { AUTHENTICATE, LEASE_REVOKE, PUT, RANGE, SNAPSHOT, TXN, WATCH } from '../../../lib/client/rpc/methods.js';
 import { GrpcCode } from '../../../lib/client/rpc/transport.js';
 import { settle } from '../../support/fake-clock.js';
 import { A, Outcome, Rig } from './rig.js';
@@ -105,6 +107,27 @@ describe('Draining', () => {
     await settle();
 
     expect([tokens, write.state, drain.isOver]).toEqual([2, 'answered', true]);
+  });
+
+  it('lets reads that travelled together finish one by one when etcd refuses the whole', async () => {
+    rig = await new Rig({ endpoints: [A] }).connected();
+    let refuse: (() => void) | undefined;
+    rig.cluster
+      .on(TXN, (call) => (refuse = () => call.fail('etcdserver: permission denied', GrpcCode.permissionDenied)))
+      .on(RANGE, (call) => call.answer({}));
+    const { calls: rpc, clock } = rig;
+    const limits = { callTimeoutMs: 5_000, maxTxnOperations: 128, maxRequestBytes: 2 ** 20, maxPendingCalls: 100 };
+    const reach = (): Reach => ({ isConnected: true, canSend: true, failures: [] });
+    const reads = new ReadCoalescer({ rpc, clock, limits, reach });
+    const outcomes = ['a', 'b'].map((key) => new Outcome(reads.unary(RANGE, { key: Buffer.from(key) })));
+    await settle();
+
+    const drain = draining(1_000);
+    refuse?.();
+    await settle();
+
+    expect(outcomes.map(({ state }) => state)).toEqual(['answered', 'answered']);
+    expect(drain.isOver).toBe(true);
   });
 
   it('waits for a snapshot, which ends by itself, and not for a watch, which does not', async () => {

@@ -192,7 +192,7 @@ describe('interceptors of a unary call', () => {
   });
 
   it('let an outer one catch what an inner one throws', async () => {
-    const forgiving: EtcdInterceptor = { unary: (_call, next) => next().catch(() => 'forgiven') };
+    const forgiving: EtcdInterceptor = { unary: (_call, next) => next().catch(() => ({ count: 7 })) };
     await rigWith([
       forgiving,
       {
@@ -202,7 +202,19 @@ describe('interceptors of a unary call', () => {
       },
     ]);
 
-    expect(await rig.calls.unary(RANGE, {})).toBe('forgiven');
+    expect(await rig.calls.unary(RANGE, {})).toEqual({ count: 7 });
+  });
+
+  it('are told when they forget to return the answer', async () => {
+    const forgetful: EtcdInterceptor = {
+      async unary(_call, next) {
+        await next();
+      },
+    };
+    await rigWith([forgetful]);
+
+    const message = 'an interceptor of KV.Range returned undefined instead of what next() resolves to';
+    await expect(rig.calls.unary(RANGE, {})).rejects.toThrow(message);
   });
 
   it('C2: cannot send a write twice by calling next() twice', async () => {
