@@ -1,5 +1,5 @@
 /** Ties the life of one client to that of the app. The client itself knows nothing of Nest. */
-import type { Logger, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import type { BeforeApplicationShutdown, Logger, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import type { EtcdClient } from '../client/index.js';
 import { requireEtcd } from './eager-start.js';
 import type { EtcdClientRegistry } from './etcd-client-registry.js';
@@ -22,14 +22,16 @@ export interface HostParts {
  *
  * - `onModuleInit`: with `connect: 'eager'`, waits for etcd; modules that depend on this one start after it.
  * - `beforeApplicationShutdown`: the place for what peers have to see at once, while HTTP still drains: handlers of
- *   watches, elections, registrations. It belongs to those who start such work, such as `EtcdWatchHandlers`.
+ *   watches, elections, registrations. It belongs to those who start such work, such as `EtcdWatchHandlers`. From
+ *   here on requests that wait for a lock have `shutdownTimeoutMs` to get it: HTTP waits for them, without a limit.
  * - `onApplicationShutdown`: tells what runs under locks to end and waits for it, then closes the client: only then have
  *   open HTTP requests, which may still use both, ended.
  *
- * It is injected with the client rather than looking it up, and both hooks may be called again: Nest may run its
- * shutdown more than once.
+ * It is injected with the client rather than looking it up, and the hooks of the shutdown may be called again: Nest may
+ * run its shutdown more than once.
  */
-export class EtcdClientHost implements OnModuleInit, OnApplicationShutdown {
+export class EtcdClientHost implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
+  private waitsEnd: NodeJS.Timeout | undefined;
   private closing: Promise<void> | undefined;
 
   constructor(private readonly parts: HostParts) {
@@ -47,7 +49,14 @@ export class EtcdClientHost implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
+  beforeApplicationShutdown(): void {
+    if (this.closing !== undefined) return;
+    const { bodies, lifecycle } = this.parts;
+    this.waitsEnd ??= setTimeout(() => bodies.endWaits(), lifecycle.shutdownTimeoutMs).unref();
+  }
+
   onApplicationShutdown(): Promise<void> {
+    clearTimeout(this.waitsEnd);
     this.closing ??= this.close();
     return this.closing;
   }

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency, Provider, Type } from '@nestjs/common';
 import { EtcdConfigError, type EtcdClientOptions, type Value } from '../client/index.js';
 import { EtcdModuleError } from './errors.js';
+import { isTtlSeconds, MAX_DELAY_MS, TTL_RULE } from './limits.js';
 
 /** How a client lives in an app. */
 export interface EtcdLifecycleOptions {
@@ -30,7 +31,8 @@ export interface EtcdLifecycleOptions {
   readonly drainMs?: number | undefined;
   /**
    * Milliseconds that the shutdown of the app waits for running handlers of watches and leaderships, then again for what
-   * runs under locks, and then again for the client to close; after them it goes on without.
+   * runs under locks, and then again for the client to close; after them it goes on without. Requests that wait for a
+   * lock while HTTP drains are given as long to get it.
    *
    * @default 5_000
    * @remarks an integer from 1 to 2_147_483_647.
@@ -57,7 +59,7 @@ export interface EtcdCampaignOptions {
    * or an event loop that stands still for longer costs the leadership.
    *
    * @default 30
-   * @remarks whole seconds from 1; the server raises what is below its minimum, mostly 2.
+   * @remarks whole seconds from 1 to 9_000_000_000; the server raises what is below its minimum, mostly 2.
    */
   readonly ttlSeconds?: number | undefined;
 }
@@ -118,7 +120,6 @@ export interface CampaignSettings {
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 const DEFAULT_DRAIN_MS = 1_000;
-const LONGEST = 2 ** 31 - 1;
 
 /**
  * The module's own options, apart from the client's.
@@ -164,8 +165,8 @@ function millisecondsOf(
   { byDefault, min }: { readonly byDefault: number; readonly min: number },
 ): number {
   if (value === undefined) return byDefault;
-  if (Number.isInteger(value) && value >= min && value <= LONGEST) return value;
-  throw new EtcdConfigError(option, `must be an integer from ${min} to ${LONGEST}`, value);
+  if (Number.isInteger(value) && value >= min && value <= MAX_DELAY_MS) return value;
+  throw new EtcdConfigError(option, `must be an integer from ${min} to ${MAX_DELAY_MS}`, value);
 }
 
 function campaignSettings(campaign: unknown = {}): CampaignSettings {
@@ -175,6 +176,6 @@ function campaignSettings(campaign: unknown = {}): CampaignSettings {
   const { value = `${hostname()}-${process.pid}`, ttlSeconds } = campaign as EtcdCampaignOptions;
   const isValue = typeof value === 'string' || (value as unknown) instanceof Uint8Array;
   if (!isValue) throw new EtcdConfigError('campaign.value', 'must be text or bytes', value);
-  if (ttlSeconds === undefined || (Number.isSafeInteger(ttlSeconds) && ttlSeconds >= 1)) return { value, ttlSeconds };
-  throw new EtcdConfigError('campaign.ttlSeconds', 'must be a whole number from 1', ttlSeconds);
+  if (ttlSeconds === undefined || isTtlSeconds(ttlSeconds)) return { value, ttlSeconds };
+  throw new EtcdConfigError('campaign.ttlSeconds', TTL_RULE, ttlSeconds);
 }

@@ -159,6 +159,34 @@ describe('in a module with EtcdModule.forFeature', () => {
     expect(await keys()).toEqual(['shop/a/key', 'shop/b/key', 'shop/plain']);
   });
 
+  describe.each(['reference', 'deep-hash'] as const)('where Nest knows modules by %s', (moduleIdGeneratorAlgorithm) => {
+    it.each([
+      ['forFeature', (namespace: string) => EtcdModule.forFeature({ namespace })],
+      ['forFeatureAsync', (namespace: string) => EtcdModule.forFeatureAsync({ useFactory: () => ({ namespace }) })],
+    ])('two of %s stay apart', async (_how, featureOf) => {
+      const consumers = ['shop/a/', 'shop/b/'].map((namespace) => consumer(featureOf(namespace)));
+      const imports = [client(), ...consumers.map(({ module }) => module)];
+      const { app } = await startContext({ imports }, { moduleIdGeneratorAlgorithm });
+      apps.push(app);
+
+      for (const { Consumer } of consumers) await app.get(Consumer, { strict: false }).kv.put('key', 'x');
+
+      expect(await keys()).toEqual(['shop/a/key', 'shop/b/key']);
+    });
+
+    it('one that two modules import is the same to both', async () => {
+      const feature = EtcdModule.forFeature({ namespace: 'shop/' });
+      const consumers = [consumer(feature), consumer(feature)];
+      const imports = [client(), ...consumers.map(({ module }) => module)];
+      const { app } = await startContext({ imports }, { moduleIdGeneratorAlgorithm });
+      apps.push(app);
+
+      const [one, two] = consumers.map(({ Consumer }) => app.get(Consumer, { strict: false }));
+
+      expect(one!.locks).toBe(two!.locks);
+    });
+  });
+
   it.each(['before', 'after'])('its services count also where the client is imported %s it', async (where) => {
     const Consumer = consumerClass();
     const feature = EtcdModule.forFeature({ namespace: 'shop/' });

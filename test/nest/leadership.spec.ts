@@ -28,6 +28,7 @@ import {
   EtcdFollowerError,
   EtcdKv,
   EtcdLeadershipLostError,
+  EtcdLocks,
   EtcdModule,
   EtcdModuleError,
   LeaderOnly,
@@ -89,6 +90,11 @@ function called(count: number): Promise<unknown> {
 
 function leads({ app }: Started<App>): Promise<unknown> {
   return eventually(() => app.get(EtcdElections).isLeader(election), { what: 'the leadership', timeoutMs: 10_000 });
+}
+
+async function leading(started: Started<App>): Promise<Started<App>> {
+  await leads(started);
+  return started;
 }
 
 async function errorOf(work: Promise<unknown>): Promise<unknown> {
@@ -164,6 +170,7 @@ describe('an app with decorators of leaderships', () => {
     expect(Number(TTL)).toBeLessThanOrEqual(7);
     for (const [option, campaign] of [
       ['campaign.ttlSeconds', { ttlSeconds: 0 }],
+      ['campaign.ttlSeconds', { ttlSeconds: 9_000_000_001 }],
       ['campaign.value', { value: 7 }],
       ['campaign', 7],
     ] as const) {
@@ -294,6 +301,66 @@ describe('@LeaderOnly', () => {
 
     expect(await started.app.get(Reports).report()).toBe(`${election} true`);
     expect(await (await testing.compile()).get(Reports).report()).toBe('fake true');
+  });
+});
+
+describe('@LeaderOnly above @WithEtcdLock', () => {
+  it.each([
+    ['is lost', 'key-gone', ({ key }: Leadership) => etcd.gateway.delete(key)],
+    ['ends with the app', 'resigned', (_leadership: Leadership, app: App) => app.close()],
+  ])(
+    'K2 M6 does not wait for the lock when the leadership %s, and does not run the method',
+    async (_how, reason, end) => {
+      const lockName = `locks/${election}`;
+      class Jobs {
+        @LeaderOnly(election)
+        @WithEtcdLock(lockName)
+        async run(): Promise<void> {
+          await Promise.resolve(calls.push('never'));
+        }
+      }
+      const holder = await start([]);
+      const lock = await holder.app.get(EtcdLocks).acquire(lockName);
+      const { app, log } = await leading(await start([Jobs]));
+      const running = errorOf(app.get(Jobs).run());
+      await eventually(async () => (await etcd.gateway.getPrefix(`${lockName}/`)).length === 2, {
+        what: 'one that waits',
+      });
+
+      await end(app.get(EtcdElections).leadership(election)!, app);
+
+      const error = await running;
+      expect(error).toBeInstanceOf(EtcdLeadershipLostError);
+      expect(error).toMatchObject({ electionName: election, reason });
+      expect(lock.isHeld).toBe(true);
+      expect(log.text).not.toContain('still runs');
+      expect(calls).toEqual([]);
+    },
+  );
+
+  it('says nothing to what the method has left behind', async () => {
+    let leave!: () => void;
+    const left = new Promise<void>((resolve) => (leave = resolve));
+    class Jobs {
+      @LeaderOnly(election)
+      async run(): Promise<{ later: Promise<string> } | undefined> {
+        return Promise.resolve({ later: left.then(() => this.write()) });
+      }
+
+      @WithEtcdLock('locks/later')
+      async write(): Promise<string> {
+        return Promise.resolve('written');
+      }
+    }
+    const { app } = await leading(await start([Jobs]));
+    const { later } = (await app.get(Jobs).run())!;
+    const { key, signal } = app.get(EtcdElections).leadership(election)!;
+
+    await etcd.gateway.delete(key);
+    if (!signal.aborted) await once(signal, 'abort');
+    leave();
+
+    expect(await later).toBe('written');
   });
 });
 

@@ -13,16 +13,19 @@ import {
   Req,
   Scope,
   SetMetadata,
+  type BeforeApplicationShutdown,
   type ModuleMetadata,
   type Provider,
 } from '@nestjs/common';
-import { ModuleRef, Reflector } from '@nestjs/core';
+import { APP_FILTER, ModuleRef, Reflector } from '@nestjs/core';
 import { Cron, CronExpression, ScheduleModule } from '@nestjs/schedule';
 import { Test } from '@nestjs/testing';
 import {
   currentLock,
+  EtcdAbortedError,
   EtcdClient,
   EtcdClosedError,
+  EtcdExceptionFilter,
   EtcdKv,
   EtcdLockLostError,
   EtcdLocks,
@@ -31,6 +34,7 @@ import {
   EtcdModuleError,
   OnEtcdWatch,
   WithEtcdLock,
+  type EtcdInvalidArgumentError,
   type EtcdModuleOptions,
   type Lock,
   type WithEtcdLockOptions,
@@ -104,6 +108,17 @@ class Gate {
 function begun(count = 1): Promise<unknown> {
   const begins = (): number => calls.filter((call) => call.startsWith('begin')).length;
   return eventually(() => begins() >= count, { what: `${count} begun` });
+}
+
+/** A class whose method is decorated with these. */
+function declare(key: string, options: object): unknown {
+  class Wrong {
+    @WithEtcdLock(key, options as Pick<WithEtcdLockOptions, 'waitMs'>)
+    async run(): Promise<void> {
+      await Promise.resolve();
+    }
+  }
+  return Wrong;
 }
 
 describe('@WithEtcdLock', () => {
@@ -479,23 +494,35 @@ describe('where the locks of a method come from', () => {
     ['ttlSeconds', 'locks/a', { ttlSeconds: 0 }],
     ['ttlSeconds', 'locks/a', { ttlSeconds: 1.5 }],
     ['waitMs', 'locks/a', { waitMs: -1 }],
+    ['waitMs', 'locks/a', { waitMs: NaN }],
     ['onBusy', 'locks/a', { onBusy: 'wait' }],
     ['client', 'locks/a', { client: '' }],
   ])('refuses a wrong %s where it is written, with the rule and the value', (option, key, options) => {
-    const declare = (): unknown => {
-      class Wrong {
-        @WithEtcdLock(key, options as Pick<WithEtcdLockOptions, 'waitMs'>)
-        async run(): Promise<void> {
-          await Promise.resolve();
-        }
-      }
-      return Wrong;
-    };
+    const declaring = (): unknown => declare(key, options);
 
-    expect(declare).toThrow(EtcdModuleError);
-    expect(declare).toThrow(
+    expect(declaring).toThrow(EtcdModuleError);
+    expect(declaring).toThrow(
       new RegExp(`^@WithEtcdLock on Wrong@run cannot work: option ${option} must be .*, but is `),
     );
+  });
+});
+
+describe('the limits of options', () => {
+  it.each([
+    ['waitMs', 2 ** 31 - 1],
+    ['ttlSeconds', 9_000_000_000],
+  ])('of %s are those of the client', async (option, limit) => {
+    const { app } = await start([]);
+
+    const refused = await errorOf(app.get(EtcdLocks).acquire('locks/a', { [option]: limit + 1 }));
+
+    expect(refused).toMatchObject({ code: 'ETCD_INVALID_ARGUMENT', argument: option });
+    expect(() => declare('locks/a', { [option]: limit + 1 })).toThrow((refused as EtcdInvalidArgumentError).rule);
+    expect(() => declare('locks/a', { [option]: limit })).not.toThrow();
+  });
+
+  it('let a call wait as long as it takes', () => {
+    expect(() => declare('locks/a', { waitMs: Infinity })).not.toThrow();
   });
 });
 
@@ -555,6 +582,22 @@ describe('locks at the end of the app', () => {
     expect(await running).toBe('told');
   });
 
+  it("leaves a function's own failure as it is, with what it says of its write", async () => {
+    const { app } = await start([]);
+    const failure = new EtcdAbortedError({ method: 'KV.Put', outcome: 'unknown' });
+    const running = app.get(EtcdLocks).lock('locks/writing', async ({ signal }) => {
+      calls.push('begin');
+      if (!signal.aborted) await once(signal, 'abort');
+      throw failure;
+    });
+    const error = errorOf(running);
+    await begun();
+
+    await app.close();
+
+    expect(await error).toBe(failure);
+  });
+
   it('M7 goes on without a method that does not end within shutdownTimeoutMs, and gives its lock back', async () => {
     const { app, log } = await start([Jobs], { imports: [client({ shutdownTimeoutMs: 300 })] });
     void app.get(Jobs).stuck();
@@ -588,6 +631,71 @@ describe('locks at the end of the app', () => {
 
     expect(await (await answer).text()).toBe('aborted false');
     await closing;
+  });
+
+  describe('and requests that wait for one', () => {
+    const gates: Gate[] = [];
+
+    @Controller()
+    class Requests implements BeforeApplicationShutdown {
+      @Get('work/:name')
+      @WithEtcdLock('locks/request')
+      async work(@Param('name') name: string): Promise<string> {
+        await gates.at(-1)!.pass(name);
+        return `aborted ${currentLock().signal.aborted}`;
+      }
+
+      beforeApplicationShutdown(): void {
+        calls.push('ending');
+      }
+    }
+
+    /** An app with a request that has the lock, and one that waits for it; what they are answered, once they are. */
+    async function startRequests(shutdownTimeoutMs: number) {
+      const gate = new Gate();
+      gates.push(gate);
+      const { app, url } = await startHttp({
+        imports: [client({ shutdownTimeoutMs })],
+        controllers: [Requests],
+        providers: [{ provide: APP_FILTER, useClass: EtcdExceptionFilter }],
+      });
+      apps.push(app);
+      const ask = async (name: string): Promise<string> => {
+        const answer = await fetch(`${url}/work/${name}`, { headers: { connection: 'close' } });
+        return `${answer.status} ${await answer.text()}`;
+      };
+      const holder = ask('holder');
+      await begun();
+      const waiter = ask('waiter');
+      await eventually(async () => (await keysOf('request')).length === 2, { what: 'one that waits' });
+      return { app, gate, holder, waiter };
+    }
+
+    it('finishes those that get their turn while HTTP drains', async () => {
+      const { app, gate, holder, waiter } = await startRequests(30_000);
+
+      const closing = app.close();
+      await eventually(() => calls.includes('ending'), { what: 'the beginning of the end' });
+      gate.open();
+
+      expect(await Promise.all([holder, waiter])).toEqual(['200 aborted false', '200 aborted false']);
+      await closing;
+    });
+
+    it('M7 rejects those that do not within shutdownTimeoutMs, and what comes after them', async () => {
+      const { app, gate, holder, waiter } = await startRequests(200);
+
+      const closing = app.close();
+      const refused = await waiter;
+      const late = await errorOf(app.get(Requests).work('late'));
+      gate.open();
+
+      expect(refused).toMatch(/^503 .*"ETCD_CLOSED"/);
+      expect(late).toBeInstanceOf(EtcdClosedError);
+      expect(await holder).toBe('200 aborted false');
+      await closing;
+      expect(calls).toEqual(['begin holder', 'ending', 'end holder']);
+    });
   });
 });
 

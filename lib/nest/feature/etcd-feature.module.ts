@@ -1,4 +1,5 @@
 /** What `EtcdModule.forFeature` adds to a module: services that work in a namespace of a client. */
+import { randomUUID } from 'node:crypto';
 import { Module, type DynamicModule, type FactoryProvider, type Provider } from '@nestjs/common';
 import { serviceProviders } from '../etcd-client.providers.js';
 import { EtcdModuleError } from '../errors.js';
@@ -10,7 +11,7 @@ import {
   type EtcdFeatureAsyncOptions,
   type EtcdFeatureRegistrationOptions,
 } from './etcd-feature-options.js';
-import { FEATURE, type Feature } from './feature.js';
+import { FEATURE, FEATURE_ID, type Feature } from './feature.js';
 
 const SERVICE_NAMES = Object.keys(NAMESPACE_SERVICES) as ServiceName[];
 const NAMESPACE = 'ETCD_FEATURE_NAMESPACE';
@@ -31,10 +32,12 @@ export function featureModule(
     useFactory: async (...args: unknown[]) => requireNamespace(await makeOptions(...args)),
     inject,
   };
+  // Nest can be told to know modules by their texts (`deep-hash`), and those of factories do not tell namespaces apart.
+  const id = { provide: FEATURE_ID, useValue: randomUUID() };
   return {
     module: EtcdFeatureModule,
     imports,
-    providers: [namespace, ...scopeProviders(client, name), ...serviceProviders(SERVICE_NAMES, name)],
+    providers: [id, namespace, ...scopeProviders(client, name), ...serviceProviders(SERVICE_NAMES, name)],
     exports: [
       scopeToken(name),
       getEtcdNamespaceToken(name),

@@ -8,3 +8,4 @@ export interface Feature {
 }
 
 export const FEATURE = 'ETCD_FEATURE';
+export const FEATURE_ID = 'ETCD_FEATURE_ID';

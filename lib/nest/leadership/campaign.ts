@@ -1,4 +1,5 @@
 /** One app's part in one election: it campaigns while the app runs, tells its methods, and resigns. */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '@nestjs/common';
 import {
@@ -133,6 +134,7 @@ export class Campaign {
 
   /** Ends when the leadership has and everybody is done with it: the next campaign, or the resignation, comes after that. */
   private async lead(leadership: Leadership): Promise<void> {
+    setMaxListeners(0, leadership.signal); // one for each call that waits for a lock meanwhile
     this.current = leadership;
     this.isTrying = false;
     this.parts.logger.log(`leads election "${this.parts.electionName}"`);

@@ -1,13 +1,41 @@
 /** The leadership under which the code that asks runs. */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Leadership } from '../../client/index.js';
+import { EtcdLeadershipLostError, type Leadership } from '../../client/index.js';
 import { EtcdModuleError } from '../errors.js';
 
-const held = new AsyncLocalStorage<Leadership>();
+/** A leadership, for as long as the method runs and after, in what the method has left behind. */
+interface Held {
+  readonly leadership: Leadership;
+  isRunning: boolean;
+}
+
+const held = new AsyncLocalStorage<Held>();
 
 /** Runs the body with this leadership as the current one. */
-export function underLeadership<T>(leadership: Leadership, body: () => T): T {
-  return held.run(leadership, body);
+export async function underLeadership<T>(leadership: Leadership, body: () => T | Promise<T>): Promise<T> {
+  const own: Held = { leadership, isRunning: true };
+  try {
+    return await held.run(own, body);
+  } finally {
+    own.isRunning = false;
+  }
+}
+
+/**
+ * What the method with `@LeaderOnly` that runs has to end with; nothing once it has ended: a timer or a listener that it
+ * left behind goes on without.
+ */
+export function currentLeadershipIfAny(): Leadership | undefined {
+  const own = held.getStore();
+  return own?.isRunning === true ? own.leadership : undefined;
+}
+
+/** Why a leadership whose signal has aborted is over: it was lost, or the app ends. */
+export function endOf({ name, key, signal }: Leadership): EtcdLeadershipLostError {
+  const reason: unknown = signal.reason;
+  return reason instanceof EtcdLeadershipLostError
+    ? reason
+    : new EtcdLeadershipLostError(name, key, 'resigned', reason);
 }
 
 /**
@@ -24,8 +52,8 @@ export function underLeadership<T>(leadership: Leadership, body: () => T): T {
  * }
  */
 export function currentLeadership(): Leadership {
-  const leadership = held.getStore();
-  if (leadership !== undefined) return leadership;
+  const own = held.getStore();
+  if (own !== undefined) return own.leadership;
   throw new EtcdModuleError(
     'currentLeadership() was called outside of a method with @LeaderOnly; call it in the method, or in what the method calls',
   );

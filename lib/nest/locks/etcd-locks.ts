@@ -6,9 +6,9 @@ import type { LockBodies } from './lock-bodies.js';
  * The locks of a client, or of the namespace that the module has by `EtcdModule.forFeature`.
  *
  * What `lock` runs is part of the app's orderly end: once HTTP has drained, the signals of its locks abort, and the client
- * closes when the bodies have ended, or after `shutdownTimeoutMs`; then their leases are given back. Inject
- * `EtcdConcurrency` for read-write locks, semaphores and sessions. What no lock on a lease can promise is in
- * `docs/locks.md`.
+ * closes when the bodies have ended, or after `shutdownTimeoutMs`; then their leases are given back. What waits for a lock
+ * ends once HTTP has drained, too, or `shutdownTimeoutMs` after the app was told to end. Inject `EtcdConcurrency` for
+ * read-write locks, semaphores and sessions. What no lock on a lease can promise is in `docs/locks.md`.
  *
  * @example
  * constructor(private readonly locks: EtcdLocks, @InjectEtcdLocks('audit') private readonly auditLocks: EtcdLocks) {}

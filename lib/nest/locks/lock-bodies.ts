@@ -9,11 +9,12 @@ export type LockRunner<T> = (signal: AbortSignal, body: LockBody<T>) => Promise<
 
 /** The bodies of one client's locks. */
 export class LockBodies {
+  private readonly waitsEnd = new AbortController();
   private readonly stopping = new AbortController();
   private readonly work = new RunningWork();
 
   constructor() {
-    setMaxListeners(0, this.stopping.signal); // one for each body that runs
+    setMaxListeners(0, this.waitsEnd.signal, this.stopping.signal); // one for each that waits, or runs
   }
 
   /** How many run now. */
@@ -25,37 +26,46 @@ export class LockBodies {
    * Runs a body under a lock.
    *
    * @param callerSignal ends the wait for the lock.
-   * @throws {EtcdClosedError} when the app ends before the body has begun.
+   * @throws {EtcdClosedError} when waits have ended before the body has begun.
    */
   async run<T>(callerSignal: AbortSignal | undefined, runner: LockRunner<T>, body: LockBody<T>): Promise<T> {
-    const { signal: stopSignal } = this.stopping;
-    const wait = eitherOf(callerSignal, stopSignal);
+    const { signal: endSignal } = this.waitsEnd;
+    const wait = eitherOf(callerSignal, endSignal);
+    const call = { hasBegun: false };
     try {
       return await runner(wait.signal, (lock) => {
         wait.release();
+        call.hasBegun = true;
         return this.work.run(() => this.hold(lock, body));
       });
     } catch (error) {
-      const isOurs = error instanceof EtcdAbortedError && stopSignal.aborted && callerSignal?.aborted !== true;
+      const isAborted = !call.hasBegun && error instanceof EtcdAbortedError;
+      const isOurs = isAborted && endSignal.aborted && callerSignal?.aborted !== true;
       throw isOurs ? new EtcdClosedError({ method: error.method, cause: error }) : error;
     } finally {
       wait.release();
     }
   }
 
+  /** Ends all waits for locks. What has begun goes on, and nothing begins any more. */
+  endWaits(): void {
+    this.waitsEnd.abort();
+  }
+
   /**
-   * Tells all bodies to end, by the signals of their locks, which they keep until they have; nothing begins any more.
+   * Ends all waits, and tells all bodies to end, by the signals of their locks, which they keep until they have.
    *
    * @returns whether all have ended in time.
    */
   stop(timeoutMs: number): Promise<boolean> {
+    this.endWaits();
     this.stopping.abort();
     return isSettledWithin(this.work.ended(), timeoutMs);
   }
 
   private async hold<T>(lock: Lock, body: LockBody<T>): Promise<T> {
     const { signal } = this.stopping;
-    if (signal.aborted) throw new EtcdClosedError({ method: 'Concurrency.Lock' });
+    if (this.waitsEnd.signal.aborted) throw new EtcdClosedError({ method: 'Concurrency.Lock' });
     const onStop = (): void => lock.stop(new EtcdAbortedError({}, 'the app is shutting down'));
     signal.addEventListener('abort', onStop, { once: true });
     try {
@@ -69,10 +79,10 @@ export class LockBodies {
 /** By hand, since what `AbortSignal.any` makes is kept for as long as the longest-lived signal is. */
 function eitherOf(
   callerSignal: AbortSignal | undefined,
-  stopSignal: AbortSignal,
+  endSignal: AbortSignal,
 ): { readonly signal: AbortSignal; readonly release: () => void } {
-  if (callerSignal === undefined) return { signal: stopSignal, release: () => undefined };
-  const sources = [callerSignal, stopSignal];
+  if (callerSignal === undefined) return { signal: endSignal, release: () => undefined };
+  const sources = [callerSignal, endSignal];
   const controller = new AbortController();
   const onAbort = (): void => controller.abort(sources.find(({ aborted }) => aborted)?.reason);
   const release = (): void => sources.forEach((source) => source.removeEventListener('abort', onAbort));

@@ -1,8 +1,10 @@
 /** `@WithEtcdLock()`: runs a method under a lock. */
-import { EtcdLockTimeoutError, type LockOptions } from '../../client/index.js';
+import { EtcdAbortedError, EtcdLockTimeoutError, type Leadership, type LockOptions } from '../../client/index.js';
 import { choiceRule, isName, nameRule, optional, requireOptions, type OptionRule } from '../decorator-options.js';
 import { addDecoration } from '../handlers/decorations.js';
 import { injectService, requireService, type WantedService } from '../injected-service.js';
+import { currentLeadershipIfAny, endOf } from '../leadership/current-leadership.js';
+import { isTtlSeconds, isWaitMs, TTL_RULE, WAIT_RULE } from '../limits.js';
 import { labelOf, wrapMethod, type AnyMethod, type AsyncMethod, type MaySkip } from '../wrapped-method.js';
 import { underLock } from './current-lock.js';
 
@@ -12,14 +14,14 @@ export interface WithEtcdLockOptions {
    * How long the lock outlives its holder: after a crash it is free after this time.
    *
    * @default 30
-   * @remarks whole seconds from 1; the server raises what is below its minimum, mostly 2.
+   * @remarks whole seconds from 1 to 9_000_000_000; the server raises what is below its minimum, mostly 2.
    */
   readonly ttlSeconds?: number | undefined;
   /**
    * Milliseconds to wait for others; 0 for not at all.
    *
    * @default 0 with `onBusy: 'skip'`, else as long as it takes
-   * @remarks a number from 0.
+   * @remarks a number from 0 to 2_147_483_647, or `Infinity`.
    */
   readonly waitMs?: number | undefined;
   /**
@@ -72,7 +74,10 @@ export type EtcdSkippingLockDecorator<Key extends EtcdLockKey> = <Method extends
  * - If the lock is lost before the method has ended, the call rejects with `EtcdLockLostError` once it has, or with what
  *   the method threw: what it did may have overlapped with the next holder.
  * - At the end of the app, once HTTP has drained, the signal aborts, and the app waits for the method for the client's
- *   `shutdownTimeoutMs`. Calls that still wait for the lock reject with `EtcdClosedError`.
+ *   `shutdownTimeoutMs`. Calls that still wait for the lock then reject with `EtcdClosedError`, requests at the latest
+ *   `shutdownTimeoutMs` after the app was told to end, since HTTP drains only when they have been answered.
+ * - Within `@LeaderOnly()` the wait ends with the leadership: the call rejects with `EtcdLeadershipLostError`, and the
+ *   method is not run.
  * - In a module with `EtcdModule.forFeature`, the lock is one of the namespace.
  * - Locks are not reentrant: a method that calls itself, or another with the same key, waits for itself.
  *
@@ -126,28 +131,33 @@ function lockedMethod(
   return async function (...args) {
     const locks = requireService(this, `@WithEtcdLock on ${this.constructor.name}@${methodName}`, wanted);
     const name = typeof key === 'string' ? key : key(...(args as never[]));
+    const leadership = currentLeadershipIfAny();
     const call = { hasBegun: false };
     try {
-      return await locks.lock(name, lockOptions(options), (lock) => {
+      return await locks.lock(name, lockOptions(options, leadership), (lock) => {
         call.hasBegun = true;
         return underLock(lock, () => method.apply(this, args));
       });
     } catch (error) {
-      if (onBusy === 'skip' && !call.hasBegun && error instanceof EtcdLockTimeoutError) return undefined;
-      throw error;
+      if (call.hasBegun) throw error;
+      if (onBusy === 'skip' && error instanceof EtcdLockTimeoutError) return undefined;
+      throw error instanceof EtcdAbortedError && leadership !== undefined ? endOf(leadership) : error;
     }
   };
 }
 
-function lockOptions({ ttlSeconds, waitMs, onBusy }: WithEtcdLockOptions): LockOptions {
-  return { ttlSeconds, waitMs: waitMs ?? (onBusy === 'skip' ? 0 : undefined) };
+function lockOptions(
+  { ttlSeconds, waitMs, onBusy }: WithEtcdLockOptions,
+  leadership: Leadership | undefined,
+): LockOptions {
+  return { ttlSeconds, waitMs: waitMs ?? (onBusy === 'skip' ? 0 : undefined), signal: leadership?.signal };
 }
 
 function rulesOf(key: unknown, { ttlSeconds, waitMs, onBusy, client }: WithEtcdLockOptions): readonly OptionRule[] {
   return [
     { ...nameRule('key', key), isRight: isKey, rule: 'must be a text that is not empty, or a function' },
-    optional({ option: 'ttlSeconds', value: ttlSeconds, isRight: isTtl, rule: 'must be a whole number from 1' }),
-    optional({ option: 'waitMs', value: waitMs, isRight: isWait, rule: 'must be a number from 0' }),
+    optional({ option: 'ttlSeconds', value: ttlSeconds, isRight: isTtlSeconds, rule: TTL_RULE }),
+    optional({ option: 'waitMs', value: waitMs, isRight: isWaitMs, rule: WAIT_RULE }),
     optional(choiceRule('onBusy', onBusy, ['throw', 'skip'])),
     optional(nameRule('client', client)),
   ];
@@ -155,12 +165,4 @@ function rulesOf(key: unknown, { ttlSeconds, waitMs, onBusy, client }: WithEtcdL
 
 function isKey(value: unknown): boolean {
   return typeof value === 'function' || isName(value);
-}
-
-function isTtl(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 1;
-}
-
-function isWait(value: unknown): boolean {
-  return typeof value === 'number' && value >= 0;
 }

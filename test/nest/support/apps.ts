@@ -1,5 +1,11 @@
 /** Starts Nest apps for tests, and ends them. */
-import type { INestApplication, INestApplicationContext, ModuleMetadata, Type } from '@nestjs/common';
+import type {
+  INestApplication,
+  INestApplicationContext,
+  ModuleMetadata,
+  NestApplicationOptions,
+  Type,
+} from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
@@ -21,9 +27,16 @@ export function rootModule(metadata: ModuleMetadata): Type {
 }
 
 /** An app without HTTP, initialised. What fails the start rejects. */
-export async function startContext(metadata: ModuleMetadata): Promise<Started<INestApplicationContext>> {
+export async function startContext(
+  metadata: ModuleMetadata,
+  options: Pick<NestApplicationOptions, 'moduleIdGeneratorAlgorithm'> = {},
+): Promise<Started<INestApplicationContext>> {
   const log = new CapturedLog();
-  const app = await NestFactory.createApplicationContext(rootModule(metadata), { logger: log, abortOnError: false });
+  const app = await NestFactory.createApplicationContext(rootModule(metadata), {
+    logger: log,
+    abortOnError: false,
+    ...options,
+  });
   return { app, log };
 }
 

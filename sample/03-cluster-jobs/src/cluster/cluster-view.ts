@@ -2,7 +2,7 @@
 import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { EtcdElections, EtcdWatch, type LiveView, prefix } from 'nest-etcd';
-import { Subject } from 'rxjs';
+import { ReplaySubject } from 'rxjs';
 import { type Environment } from '../environment.js';
 import { ELECTION } from '../jobs/tick.job.js';
 import { type DoneTick, tickOf, TICKS } from '../jobs/ticks.js';
@@ -25,8 +25,8 @@ const SHOWN = 20;
 
 @Injectable()
 export class ClusterView implements BeforeApplicationShutdown {
-  /** Emits when the instance is told to end. */
-  readonly ending = new Subject<void>();
+  /** Emits when the instance is told to end, and at once to those who come after that. */
+  readonly ending = new ReplaySubject<void>(1);
   private readonly instance: string;
   private readonly candidates: LiveView;
   private readonly ticks: LiveView;
