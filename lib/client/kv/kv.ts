@@ -71,7 +71,7 @@ export interface KvLimits {
 }
 
 const NONE = Object.freeze({});
-const DEFAULT_PAGE_SIZE = 4_000;
+const DEFAULT_PAGE_SIZE = 5_000;
 
 /**
  * The KV service. Nest injects it by this class.

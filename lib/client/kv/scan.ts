@@ -15,7 +15,7 @@ export interface ScanOptions extends ReadOptions, RevisionBounds, CallOptions {
   /**
    * The most keys of one piece. Pieces are smaller where keys and values are large.
    *
-   * @default 4_000
+   * @default 5_000
    * @remarks a whole number from 1 to 9_007_199_254_740_991.
    */
   readonly pageSize?: number | undefined;

@@ -26,7 +26,7 @@ export interface MirrorOptions extends BufferOptions, StreamOptions {
   /**
    * The most keys of one page. Pages are smaller where keys and values are large.
    *
-   * @default 4_000
+   * @default 5_000
    */
   readonly pageSize?: number | undefined;
   /**
