@@ -8,10 +8,10 @@ module.exports = {
   forbidden: [
     { name: 'no-circle', severity: 'error', comment: 'Every arrow points one way.', from: {}, to: { circular: true } },
     {
-      name: 'grpc-only-in-rpc',
+      name: 'grpc-only-in-its-transport',
       severity: 'error',
-      comment: 'Nothing above the seam knows the transport.',
-      from: { path: '^lib/', pathNot: '^lib/client/rpc/' },
+      comment: 'One transport and the codec know gRPC for Node.js, and nothing else does.',
+      from: { path: '^lib/', pathNot: '^lib/client/(transport/grpc-js/|rpc/)' },
       to: { path: 'node_modules/@grpc/' },
     },
     {
@@ -62,6 +62,13 @@ module.exports = {
       comment: 'What is built on the services takes those of a client or of a view, and does not know which.',
       from: { path: views },
       to: { path: '^lib/client/client\\.ts$' },
+    },
+    {
+      name: 'transport-below-rpc',
+      severity: 'error',
+      comment: 'A connection carries bytes, and does not know what they mean.',
+      from: { path: '^lib/client/transport/' },
+      to: { path: '^lib/', pathNot: ['^lib/client/transport/', ground] },
     },
     {
       name: 'rpc-below-services',

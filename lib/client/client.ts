@@ -23,10 +23,10 @@ import {
   type ResolvedOptions,
 } from './options.js';
 import { Calls } from './rpc/calls.js';
-import { tellingOfClearText } from './rpc/clear-text.js';
+import { tellingOfClearText } from './transport/clear-text.js';
 import { publishCredentialsInTheClear } from './rpc/diagnostics.js';
 import { Endpoints, type EndpointStatus } from './rpc/endpoints.js';
-import { grpcConnector } from './rpc/grpc-transport.js';
+import { grpcConnector } from './transport/grpc-js/grpc-transport.js';
 import { CallHeaders } from './rpc/headers.js';
 import type { EtcdInterceptor } from './rpc/interceptor.js';
 import { MemberSync } from './rpc/member-sync.js';

@@ -6,7 +6,7 @@ import { parseEndpoint } from '../../lib/client/endpoint.js';
 import { EtcdError } from '../../lib/client/errors.js';
 import { prefix } from '../../lib/client/key-range.js';
 import { put } from '../../lib/client/kv/operations.js';
-import { connectFailure } from '../../lib/client/rpc/connect-failure.js';
+import { connectFailure } from '../../lib/client/transport/connect-failure.js';
 import { RANGE } from '../../lib/client/rpc/methods.js';
 import { readFailure } from '../../lib/client/rpc/status.js';
 import { builtLibrary } from '../support/built.js';

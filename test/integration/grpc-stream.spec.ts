@@ -4,7 +4,7 @@ import { systemClock } from '../../lib/client/clock.js';
 import { resolveOptions } from '../../lib/client/options.js';
 import { Calls } from '../../lib/client/rpc/calls.js';
 import { Endpoints } from '../../lib/client/rpc/endpoints.js';
-import { grpcConnector } from '../../lib/client/rpc/grpc-transport.js';
+import { grpcConnector } from '../../lib/client/transport/grpc-js/grpc-transport.js';
 import { CallHeaders } from '../../lib/client/rpc/headers.js';
 import { WATCH } from '../../lib/client/rpc/methods.js';
 import { linearizableProbe } from '../../lib/client/rpc/probe.js';

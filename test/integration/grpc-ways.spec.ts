@@ -1,7 +1,7 @@
 /** Both ways through grpc-js, the short one and the documented one, to the same end; the short one is the one in use. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { EtcdClient, prefix } from '../../lib/client/index.js';
-import { DirectCalls } from '../../lib/client/rpc/grpc-direct.js';
+import { DirectCalls } from '../../lib/client/transport/grpc-js/grpc-direct.js';
 import { startEtcd, type Etcd } from '../support/index.js';
 
 let etcd: Etcd;

@@ -11,7 +11,7 @@ import {
   type Transport,
   type TransportEvents,
   type TransportStream,
-} from '../../lib/client/rpc/transport.js';
+} from '../../lib/client/transport/transport.js';
 
 /** What a member does when somebody connects. */
 export type ConnectBehaviour =

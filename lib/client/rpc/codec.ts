@@ -1,6 +1,6 @@
 /** Turns requests into bytes and bytes into answers, exactly: no number is rounded and nothing of the wrong kind gets through. */
 import { EtcdError, EtcdInvalidArgumentError, EtcdProtocolError } from '../errors.js';
-import { asBuffer } from './as-buffer.js';
+import { asBuffer } from '../as-buffer.js';
 import { GENERATED_CODECS } from './generated/codec.js';
 import type { RpcMessages } from './generated/messages.js';
 import { loadedRpcOf } from './loaded-codec.js';

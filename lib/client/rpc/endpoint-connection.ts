@@ -18,7 +18,7 @@ import type {
   Transport,
   TransportEvents,
   TransportStream,
-} from './transport.js';
+} from '../transport/transport.js';
 
 /** What an endpoint is doing. Each state carries only the facts that are true in it. */
 export type EndpointState =

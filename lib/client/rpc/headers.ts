@@ -1,6 +1,6 @@
 /** What travels beside every request: the client's version, the token, and whether a leader is required. */
 import { EtcdInvalidArgumentError } from '../errors.js';
-import type { Headers } from './transport.js';
+import type { Headers } from '../transport/transport.js';
 
 /** The release of etcd whose API this client speaks; servers count requests by it. */
 const CLIENT_API_VERSION = '3.7';

@@ -4,7 +4,7 @@ import type { Probe } from './endpoint-connection.js';
 import type { CallHeaders } from './headers.js';
 import { RANGE } from './methods.js';
 import { readFailure } from './status.js';
-import { GrpcCode } from './transport.js';
+import { GrpcCode } from '../transport/transport.js';
 
 /** The key that `etcdctl endpoint health` reads, so that a role that allows one allows both. */
 const PROBE_KEY = 'health';

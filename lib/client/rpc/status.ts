@@ -9,7 +9,7 @@ import {
 import { EtcdPermissionDeniedError, EtcdServerError } from '../server-errors.js';
 import type { MethodInfo } from './rpc.js';
 import { findServerMessage, stripRpcPrefix, type Fate } from './server-message.js';
-import { GrpcCode, type RpcStatus } from './transport.js';
+import { GrpcCode, type RpcStatus } from '../transport/transport.js';
 
 /** A failed attempt, understood. */
 export interface Failure {

@@ -15,7 +15,7 @@ import type { EtcdStreamObserver } from './interceptor.js';
 import type { Duplex, MethodInfo } from './rpc.js';
 import { readFailure, type Failure } from './status.js';
 import { tokenError } from './token-source.js';
-import { GrpcCode, type RpcStatus, type TransportStream } from './transport.js';
+import { GrpcCode, type RpcStatus, type TransportStream } from '../transport/transport.js';
 
 /** One stream, resolved. */
 export interface StreamSpec<Req, Res> {

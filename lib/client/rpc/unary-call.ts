@@ -14,7 +14,7 @@ import type { EndpointConnection, PendingCall } from './endpoint-connection.js';
 import { repeatDecision, RETRY_LIMITS } from './retry.js';
 import { readFailure, type Failure } from './status.js';
 import { tokenError } from './token-source.js';
-import { GrpcCode, type RpcStatus } from './transport.js';
+import { GrpcCode, type RpcStatus } from '../transport/transport.js';
 
 /**
  * One unary call.

@@ -12,7 +12,7 @@ import type * as wire from '../rpc/generated/messages.js';
 import { WATCH } from '../rpc/methods.js';
 import { findServerMessage, type Fate } from '../rpc/server-message.js';
 import { readFailure } from '../rpc/status.js';
-import { GrpcCode } from '../rpc/transport.js';
+import { GrpcCode } from '../transport/transport.js';
 import {
   EtcdAuthenticationError,
   EtcdCompactedError,

@@ -10,7 +10,7 @@ import {
   EtcdUnavailableError,
 } from '../../../lib/client/errors.js';
 import { PUT, RANGE } from '../../../lib/client/rpc/methods.js';
-import { GrpcCode } from '../../../lib/client/rpc/transport.js';
+import { GrpcCode } from '../../../lib/client/transport/transport.js';
 import { settle } from '../../support/fake-clock.js';
 import { A, B, countingSignal, isProbe, Rig, type Outcome } from './rig.js';
 

@@ -4,7 +4,7 @@ import { EtcdClosedError } from '../../../lib/client/errors.js';
 import type { Reach } from '../../../lib/client/kv/pending-read.js';
 import { ReadCoalescer } from '../../../lib/client/kv/read-coalescer.js';
 import { AUTHENTICATE, LEASE_REVOKE, PUT, RANGE, SNAPSHOT, TXN, WATCH } from '../../../lib/client/rpc/methods.js';
-import { GrpcCode } from '../../../lib/client/rpc/transport.js';
+import { GrpcCode } from '../../../lib/client/transport/transport.js';
 import { settle } from '../../support/fake-clock.js';
 import { A, Outcome, Rig } from './rig.js';
 

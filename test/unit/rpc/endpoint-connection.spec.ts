@@ -9,7 +9,7 @@ import {
 import { CallHeaders } from '../../../lib/client/rpc/headers.js';
 import { RANGE } from '../../../lib/client/rpc/methods.js';
 import { linearizableProbe } from '../../../lib/client/rpc/probe.js';
-import { GrpcCode, type TransportEvents } from '../../../lib/client/rpc/transport.js';
+import { GrpcCode, type TransportEvents } from '../../../lib/client/transport/transport.js';
 import { FakeClock, settle } from '../../support/fake-clock.js';
 import { FakeCluster, type FakeMember } from '../../support/fake-transport.js';
 import { isProbe } from './rig.js';

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { DIAGNOSTICS } from '../../../lib/client/rpc/diagnostics.js';
 import type { EtcdCall, EtcdInterceptor, EtcdStreamObserver } from '../../../lib/client/rpc/interceptor.js';
 import { AUTHENTICATE, PUT, RANGE, USER_ADD, WATCH } from '../../../lib/client/rpc/methods.js';
-import { GrpcCode } from '../../../lib/client/rpc/transport.js';
+import { GrpcCode } from '../../../lib/client/transport/transport.js';
 import { settle } from '../../support/fake-clock.js';
 import { A, B, Outcome, Rig, type RigOptions } from './rig.js';
 

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { EtcdOverloadedError } from '../../../lib/client/errors.js';
 import { AUTHENTICATE, PUT } from '../../../lib/client/rpc/methods.js';
-import { GrpcCode } from '../../../lib/client/rpc/transport.js';
+import { GrpcCode } from '../../../lib/client/transport/transport.js';
 import { settle } from '../../support/fake-clock.js';
 import { A, Rig, type Outcome } from './rig.js';
 

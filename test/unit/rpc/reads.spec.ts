@@ -1,7 +1,7 @@
 /** C3 and C4: reads survive what happens to single members, and calls go where they are served. */
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { RANGE } from '../../../lib/client/rpc/methods.js';
-import { GrpcCode } from '../../../lib/client/rpc/transport.js';
+import { GrpcCode } from '../../../lib/client/transport/transport.js';
 import { settle } from '../../support/fake-clock.js';
 import { A, B, C, isProbe, Rig } from './rig.js';
 

@@ -1,7 +1,7 @@
 /** C1, C2, C3, C8 under random schedules: members refuse, hang, freeze, break and come back while calls are made. */
 import { describe, expect, it } from '@jest/globals';
 import { AUTHENTICATE, PUT, RANGE } from '../../../lib/client/rpc/methods.js';
-import { GrpcCode } from '../../../lib/client/rpc/transport.js';
+import { GrpcCode } from '../../../lib/client/transport/transport.js';
 import type { FakeMember, FakeTransportCall } from '../../support/fake-transport.js';
 import { isProbe, Outcome, Rig } from './rig.js';
 

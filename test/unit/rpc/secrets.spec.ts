@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { EtcdClient } from '../../../lib/client/client.js';
 import { AUTHENTICATE, PUT, WATCH } from '../../../lib/client/rpc/methods.js';
-import { GrpcCode } from '../../../lib/client/rpc/transport.js';
+import { GrpcCode } from '../../../lib/client/transport/transport.js';
 import { FakeClock, settle } from '../../support/fake-clock.js';
 import type { FakeTransportCall } from '../../support/fake-transport.js';
 import { A, Rig } from './rig.js';

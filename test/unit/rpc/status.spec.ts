@@ -10,7 +10,7 @@ import {
   type Fate,
 } from '../../../lib/client/rpc/server-message.js';
 import { readFailure } from '../../../lib/client/rpc/status.js';
-import { GrpcCode } from '../../../lib/client/rpc/transport.js';
+import { GrpcCode } from '../../../lib/client/transport/transport.js';
 import { EtcdServerSideError } from '../../../lib/client/server-errors.js';
 
 /** etcd's list of errors (clientv3.md §4, `api/v3rpc/rpctypes/error.go`): name, gRPC code, text; then what we make of it. */

@@ -4,7 +4,7 @@ import { EtcdError } from '../../../lib/client/errors.js';
 import type { WatchRequest, WatchResponse } from '../../../lib/client/rpc/generated/messages.js';
 import { WATCH } from '../../../lib/client/rpc/methods.js';
 import type { Duplex, RpcCallOptions } from '../../../lib/client/rpc/rpc.js';
-import { GrpcCode } from '../../../lib/client/rpc/transport.js';
+import { GrpcCode } from '../../../lib/client/transport/transport.js';
 import { settle } from '../../support/fake-clock.js';
 import type { FakeTransportStream } from '../../support/fake-transport.js';
 import { A, B, countingSignal, Rig, type RigOptions } from './rig.js';

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { EtcdAuthenticationError } from '../../../lib/client/server-errors.js';
 import { AUTHENTICATE, PUT, RANGE, WATCH } from '../../../lib/client/rpc/methods.js';
-import { GrpcCode } from '../../../lib/client/rpc/transport.js';
+import { GrpcCode } from '../../../lib/client/transport/transport.js';
 import { settle } from '../../support/fake-clock.js';
 import type { FakeTransportCall, FakeTransportStream } from '../../support/fake-transport.js';
 import { A, B, C, isProbe, Outcome, Rig, type RigOptions } from './rig.js';

@@ -2,10 +2,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { Metadata, status as grpcStatus, type Channel } from '@grpc/grpc-js';
 import { EtcdUnavailableError } from '../../../lib/client/errors.js';
-import { DirectCalls, type GrpcListener } from '../../../lib/client/rpc/grpc-direct.js';
+import { DirectCalls, type GrpcListener } from '../../../lib/client/transport/grpc-js/grpc-direct.js';
 import { PUT } from '../../../lib/client/rpc/methods.js';
 import { readFailure } from '../../../lib/client/rpc/status.js';
-import type { RpcStatus } from '../../../lib/client/rpc/transport.js';
+import type { RpcStatus } from '../../../lib/client/transport/transport.js';
 
 /** A connection as grpc-js has it, with a diary. */
 class PlayedConnection {

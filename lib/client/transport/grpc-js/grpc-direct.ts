@@ -6,7 +6,7 @@
  * known here, calls take the documented way, and nothing else changes.
  */
 import { Metadata, status as grpcStatus, type Channel } from '@grpc/grpc-js';
-import type { RpcStatus } from './transport.js';
+import type { RpcStatus } from '../transport.js';
 
 /** Told what comes in. `onReceiveStatus` is the last call. */
 export interface GrpcListener {

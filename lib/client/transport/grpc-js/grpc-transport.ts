@@ -10,14 +10,14 @@ import {
 } from '@grpc/grpc-js';
 import { isIP, type Socket } from 'node:net';
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
-import type { Endpoint } from '../endpoint.js';
-import { EtcdConfigError } from '../errors.js';
-import { refusePlaintext, usesTls, type ResolvedOptions } from '../options.js';
-import { asBuffer } from './as-buffer.js';
-import { connectFailure, isConfigurationFault } from './connect-failure.js';
+import type { Endpoint } from '../../endpoint.js';
+import { EtcdConfigError } from '../../errors.js';
+import { refusePlaintext, usesTls, type ResolvedOptions } from '../../options.js';
+import { asBuffer } from '../../as-buffer.js';
+import { connectFailure, isConfigurationFault } from '../connect-failure.js';
 import { DirectCalls, type GrpcCall, type GrpcListener } from './grpc-direct.js';
-import { readTlsFiles } from './tls-files.js';
-import { speaksPlaintext, speaksTls } from './tls-sniff.js';
+import { readTlsFiles } from '../tls-files.js';
+import { speaksPlaintext, speaksTls } from '../tls-sniff.js';
 import type {
   Connect,
   Headers,
@@ -26,7 +26,7 @@ import type {
   Transport,
   TransportEvents,
   TransportStream,
-} from './transport.js';
+} from '../transport.js';
 
 const NO_MESSAGE_CONTEXT = {};
 /** All that grpc-js says when the peer closes the connection before it is one of HTTP/2. */

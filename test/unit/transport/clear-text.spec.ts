@@ -4,10 +4,10 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { EtcdClient } from '../../../lib/client/client.js';
 import { parseEndpoint } from '../../../lib/client/endpoint.js';
 import { resolveOptions, type EtcdAuthOptions, type EtcdTlsOptions } from '../../../lib/client/options.js';
-import { tellingOfClearText } from '../../../lib/client/rpc/clear-text.js';
+import { tellingOfClearText } from '../../../lib/client/transport/clear-text.js';
 import { DIAGNOSTICS } from '../../../lib/client/rpc/diagnostics.js';
 import type { EtcdClientEvent } from '../../../lib/client/rpc/status-feed.js';
-import type { Transport } from '../../../lib/client/rpc/transport.js';
+import type { Transport } from '../../../lib/client/transport/transport.js';
 
 const AUTH: EtcdAuthOptions = { username: 'app', password: 'sesame' };
 const EVENTS = { onReady: () => undefined, onDown: () => undefined };

@@ -1,6 +1,6 @@
 /** C1, C6: the cause of a failed connection, out of what grpc-js says, and whether waiting can help. */
 import { describe, expect, it } from '@jest/globals';
-import { connectFailure, isConfigurationFault } from '../../../lib/client/rpc/connect-failure.js';
+import { connectFailure, isConfigurationFault } from '../../../lib/client/transport/connect-failure.js';
 
 /** grpc-js's text around an error. */
 const wrapped = (error: string, note = ''): string =>
