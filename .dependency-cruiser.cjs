@@ -10,9 +10,9 @@ module.exports = {
     {
       name: 'grpc-only-in-its-transport',
       severity: 'error',
-      comment: 'One transport and the codec know gRPC for Node.js, and nothing else does.',
-      from: { path: '^lib/', pathNot: '^lib/client/(transport/grpc-js/|rpc/)' },
-      to: { path: 'node_modules/@grpc/' },
+      comment: 'One transport knows gRPC for Node.js, and nothing knows a library for protobuf.',
+      from: { path: '^lib/', pathNot: '^lib/client/transport/grpc-js/' },
+      to: { path: 'node_modules/(@grpc|protobufjs)/' },
     },
     {
       name: 'client-knows-no-nest',

@@ -1,5 +1,5 @@
 /**
- * Writes code that encodes the requests and decodes the answers of the services whose calls are many: KV, Watch and Lease.
+ * Writes code that encodes the requests and decodes the answers of every RPC.
  *
  * It is straight-line code on purpose: objects with the same members in the same order, and no function that is called for
  * every kind of field, are what V8 makes fast.
@@ -10,17 +10,14 @@ import protobuf from 'protobufjs';
 export interface CodecNames {
   /** Full name without the leading dot. */
   nameOf(object: protobuf.ReflectionObject): string;
+  enumName(type: protobuf.Enum): string;
   receivedName(type: protobuf.Type): string;
   isIdentifier(field: protobuf.Field): boolean;
   reach(type: protobuf.Type, found: Set<protobuf.Type>): void;
 }
 
-/** The services whose requests and answers get code of their own. */
-const SERVICES = ['etcdserverpb.KV', 'etcdserverpb.Watch', 'etcdserverpb.Lease'];
-
 const HEAD = `/**
- * Encodes the requests and decodes the answers of KV, Watch and Lease. Written by \`npm run generate\` from \`proto/\`; not to be
- * edited.
+ * Encodes the requests and decodes the answers of every RPC. Written by \`npm run generate\` from \`proto/\`; not to be edited.
  *
  * Own properties only are sent, so that nothing comes in from a polluted \`Object.prototype\`.
  */
@@ -33,11 +30,13 @@ import type * as wire from './messages.js';
 const VARINT = 0;
 const LENGTH_DELIMITED = 2;
 
+function isNumber({ type, resolvedType }: protobuf.Field): boolean {
+  return ['bool', 'int64', 'uint64', 'uint32'].includes(type) || resolvedType instanceof protobuf.Enum;
+}
+
+/** A list of numbers is packed: one field with a length that holds them all. */
 function tagOf(field: protobuf.Field): number {
-  const isNumber =
-    ['bool', 'int64', 'uint64', 'uint32'].includes(field.type) || field.resolvedType instanceof protobuf.Enum;
-  const isPacked = field.repeated && isNumber;
-  return field.id * 8 + (isNumber && !isPacked ? VARINT : LENGTH_DELIMITED);
+  return field.id * 8 + (isNumber(field) && !field.repeated ? VARINT : LENGTH_DELIMITED);
 }
 
 function byNumber(type: protobuf.Type): protobuf.Field[] {
@@ -61,8 +60,7 @@ class CodecWriter {
 
   constructor(private readonly names: CodecNames) {}
 
-  file(root: protobuf.Root): string {
-    const methods = SERVICES.flatMap((name) => root.lookupService(name).methodsArray);
+  file(methods: readonly protobuf.Method[]): string {
     const sent = new Set<protobuf.Type>();
     const received = new Set<protobuf.Type>();
     for (const { resolvedRequestType, resolvedResponseType } of methods) {
@@ -94,8 +92,8 @@ class CodecWriter {
       const messages = `request: '${request.name}', response: '${response.name}'`;
       return `  '/${this.names.nameOf(method.parent)}/${method.name}': { ${messages}, write: write${request.name}, read: read${response.name} },`;
     });
-    return `/** The RPCs that have code of their own, by their gRPC path: their messages by name, and that code. */
-export const GENERATED_CODECS = {\n${rows.join('\n')}\n};\n`;
+    return `/** The RPCs by their gRPC path: their messages by name, and the code for them. */
+export const RPC_CODECS = {\n${rows.join('\n')}\n};\n`;
   }
 
   private writerOf(type: protobuf.Type): string {
@@ -123,6 +121,7 @@ export const GENERATED_CODECS = {\n${rows.join('\n')}\n};\n`;
     const label = `'${field.parent?.name ?? ''}.${field.name}'`;
     const start = `${tagOf(field)}, ${value}`;
     const { resolvedType } = field;
+    if (field.map) throw unknownKind(field);
     if (resolvedType instanceof protobuf.Enum) {
       this.enumNumbers.add(resolvedType);
       const method = field.repeated ? 'enumerations' : 'enumeration';
@@ -132,17 +131,24 @@ export const GENERATED_CODECS = {\n${rows.join('\n')}\n};\n`;
       const write = `write${resolvedType.name}`;
       return field.repeated ? `to.messages(${start}, ${write}, ${label})` : `to.message(${start}, ${write})`;
     }
-    if (field.repeated) throw unknownKind(field);
-    return `to.${this.scalarWriter(field)}(${start}, ${label})`;
+    return `to.${field.repeated ? this.listWriter(field) : this.scalarWriter(field)}(${start}, ${label})`;
+  }
+
+  private listWriter(field: protobuf.Field): string {
+    if (field.type !== 'string') throw unknownKind(field);
+    return 'strings';
   }
 
   private scalarWriter(field: protobuf.Field): string {
     switch (field.type) {
-      case 'int64':
       case 'uint64':
-        return this.names.isIdentifier(field) ? `${field.type}Id` : field.type;
+        if (!this.names.isIdentifier(field)) throw unknownKind(field);
+        return 'uint64Id';
+      case 'int64':
+        return this.names.isIdentifier(field) ? 'int64Id' : 'int64';
       case 'bool':
-        return 'bool';
+      case 'string':
+        return field.type;
       case 'bytes':
         return field.partOf === null ? 'bytes' : 'chosenBytes';
       default:
@@ -182,7 +188,7 @@ ${cases}      default:
       return `  const ${field.name}: ${message ?? (field.type === 'bytes' ? 'Uint8Array' : field.type)}[] = [];\n`;
     if (message !== undefined) return `  let ${field.name}: ${message} | null = null;\n`;
     if (resolvedType instanceof protobuf.Enum) {
-      const name = `${resolvedType.name} | wire.UnknownEnum`;
+      const name = `${this.names.enumName(resolvedType)} | wire.UnknownEnum`;
       return `  let ${field.name}: wire.${name} = ${constantOf(resolvedType, 'NAMES')}[0];\n`;
     }
     return `  let ${field.name} = ${this.defaultOf(field)};\n`;
@@ -193,6 +199,8 @@ ${cases}      default:
       case 'int64':
       case 'uint64':
         return this.names.isIdentifier(field) ? "'0'" : '0';
+      case 'uint32':
+        return '0';
       case 'bool':
         return 'false';
       case 'string':
@@ -213,8 +221,8 @@ ${cases}      default:
 
   private readCall(field: protobuf.Field): string {
     const { resolvedType } = field;
+    if (field.map || (field.repeated && isNumber(field))) throw unknownKind(field);
     if (resolvedType instanceof protobuf.Enum) {
-      if (field.repeated) throw unknownKind(field);
       this.enumNames.add(resolvedType);
       return `from.enumeration(${constantOf(resolvedType, 'NAMES')})`;
     }
@@ -224,6 +232,7 @@ ${cases}      default:
       case 'uint64':
         if (this.names.isIdentifier(field)) return `from.${field.type}Id()`;
         return `from.${field.type}('${field.parent?.name ?? ''}.${field.name}')`;
+      case 'uint32':
       case 'bool':
       case 'string':
       case 'bytes':
@@ -234,7 +243,7 @@ ${cases}      default:
   }
 }
 
-/** The file with the code. */
-export function codecFile(root: protobuf.Root, names: CodecNames): string {
-  return new CodecWriter(names).file(root);
+/** The file with the code. @param methods every RPC */
+export function codecFile(methods: readonly protobuf.Method[], names: CodecNames): string {
+  return new CodecWriter(names).file(methods);
 }

@@ -1,45 +1,15 @@
-/** Writes `lib/client/rpc/generated/` from `proto/`: the messages as TypeScript types, code for the frequent ones, a descriptor for the others. */
+/** Writes `lib/client/rpc/generated/` from `proto/`: the messages as TypeScript types, and the code between them and bytes. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
 import { codecFile } from './generate-codec.js';
+import { IDENTIFIERS } from './identifiers.js';
 
 const ROOT_FOLDER = dirname(dirname(fileURLToPath(import.meta.url)));
 const PROTO_FOLDER = join(ROOT_FOLDER, 'proto');
 const OUTPUT_FOLDER = join(ROOT_FOLDER, 'lib/client/rpc/generated');
 const PROTO_FILES = ['mvccpb.proto', 'authpb.proto', 'rpc.proto', 'v3lock.proto', 'v3election.proto'];
-
-/**
- * The 64-bit fields that name something (a cluster, a member, a lease) rather than count: they use all 64 bits, so they
- * become strings of hex. Every other 64-bit field becomes a number. The protocol does not tell the two apart.
- */
-const IDENTIFIERS: Readonly<Record<string, readonly string[]>> = {
-  'mvccpb.KeyValue': ['lease'],
-  'etcdserverpb.ResponseHeader': ['clusterId', 'memberId'],
-  'etcdserverpb.PutRequest': ['lease'],
-  'etcdserverpb.Compare': ['lease'],
-  'etcdserverpb.LeaseGrantRequest': ['ID'],
-  'etcdserverpb.LeaseGrantResponse': ['ID'],
-  'etcdserverpb.LeaseRevokeRequest': ['ID'],
-  'etcdserverpb.LeaseCheckpoint': ['ID'],
-  'etcdserverpb.LeaseKeepAliveRequest': ['ID'],
-  'etcdserverpb.LeaseKeepAliveResponse': ['ID'],
-  'etcdserverpb.LeaseTimeToLiveRequest': ['ID'],
-  'etcdserverpb.LeaseTimeToLiveResponse': ['ID'],
-  'etcdserverpb.LeaseStatus': ['ID'],
-  'etcdserverpb.Member': ['ID'],
-  'etcdserverpb.MemberRemoveRequest': ['ID'],
-  'etcdserverpb.MemberUpdateRequest': ['ID'],
-  'etcdserverpb.MemberPromoteRequest': ['ID'],
-  'etcdserverpb.MoveLeaderRequest': ['targetID'],
-  'etcdserverpb.AlarmRequest': ['memberID'],
-  'etcdserverpb.AlarmMember': ['memberID'],
-  'etcdserverpb.StatusResponse': ['leader'],
-  'v3lockpb.LockRequest': ['lease'],
-  'v3electionpb.CampaignRequest': ['lease'],
-  'v3electionpb.LeaderKey': ['lease'],
-};
 
 const SCALARS: Readonly<Record<string, string>> = {
   bool: 'boolean',
@@ -62,15 +32,6 @@ export type Identifier = string;
 
 ${doc(UNKNOWN_ENUM_DOC)}
 export type UnknownEnum = \`UNKNOWN_\${number}\`;
-`;
-
-const DESCRIPTOR_HEAD = `/**
- * The etcd API as a protobuf descriptor. Written by \`npm run generate\` from \`proto/\`; not to be edited.
- *
- * It is a module and not a file beside the code, so that nothing has to be found at run time: bundles, CommonJS builds
- * and single-file executables work. It is text, so that the compiler has nothing to check in it, and loading it costs
- * nothing until it is parsed.
- */
 `;
 
 /** Which side of a call a message travels on; a few travel on both. */
@@ -114,6 +75,10 @@ function everything(parent: protobuf.NamespaceBase): protobuf.ReflectionObject[]
   );
 }
 
+function rpcsOf(all: readonly protobuf.ReflectionObject[]): protobuf.Method[] {
+  return all.filter((object) => object instanceof protobuf.Service).flatMap((service) => service.methodsArray);
+}
+
 function isType(object: protobuf.ReflectionObject): object is protobuf.Type {
   return object instanceof protobuf.Type;
 }
@@ -131,11 +96,9 @@ function reach(type: protobuf.Type, found: Set<protobuf.Type>): void {
 function sidesOf(all: readonly protobuf.ReflectionObject[]): Sides {
   const requests = new Set<protobuf.Type>();
   const responses = new Set<protobuf.Type>();
-  for (const service of all.filter((object) => object instanceof protobuf.Service)) {
-    for (const method of service.methodsArray) {
-      reach(required(method.resolvedRequestType, method), requests);
-      reach(required(method.resolvedResponseType, method), responses);
-    }
+  for (const method of rpcsOf(all)) {
+    reach(required(method.resolvedRequestType, method), requests);
+    reach(required(method.resolvedResponseType, method), responses);
   }
   for (const type of all.filter(isType)) {
     if (type.name.endsWith('Request')) reach(type, requests);
@@ -216,55 +179,20 @@ function messagesFile(root: protobuf.Root): string {
       ...(sides.responses.has(object) ? [messageOf(object, 'received', sides)] : []),
     ];
   });
-  const rpcs = all.filter((object) => object instanceof protobuf.Service).flatMap((service) => service.methodsArray);
   const table = `/** The RPCs by their gRPC path, with the messages they carry. */
-export interface RpcMessages {\n${rpcs.map((rpc) => rpcOf(rpc, sides)).join('\n')}\n}\n`;
+export interface RpcMessages {\n${rpcsOf(all)
+    .map((rpc) => rpcOf(rpc, sides))
+    .join('\n')}\n}\n`;
   return [MESSAGES_HEAD, ...parts, table].join('\n');
 }
 
-/** Names every message and enum in full, so that the codec needs no rules of scope. */
-function spellOut(object: protobuf.ReflectionObject): void {
-  if (isType(object)) {
-    for (const field of object.fieldsArray) if (field.resolvedType !== null) field.type = nameOf(field.resolvedType);
-  } else if (object instanceof protobuf.Service) {
-    for (const method of object.methodsArray) {
-      method.requestType = nameOf(required(method.resolvedRequestType, method));
-      method.responseType = nameOf(required(method.resolvedResponseType, method));
-    }
-  }
-}
-
-/** JSON with one line for each message, service and enum, so that a change shows as a change of a few lines. */
-function descriptorText(root: protobuf.Root): string {
-  everything(root).forEach(spellOut);
-  const packages = Object.entries(root.toJSON({ keepComments: false }).nested ?? {}).map(([name, content]) => {
-    const { nested = {}, ...rest } = content as protobuf.INamespace;
-    const entries = Object.entries(nested).map(([child, value]) => `${JSON.stringify(child)}:${JSON.stringify(value)}`);
-    const head = JSON.stringify(rest).slice(1, -1);
-    return `${JSON.stringify(name)}:{${head === '' ? '' : `${head},`}"nested":{\n${entries.join(',\n')}\n}}`;
-  });
-  return `{"nested":{\n${packages.join(',\n')}\n}}`;
-}
-
-function descriptorFile(root: protobuf.Root): string {
+function requireIdentifiersIn(root: protobuf.Root): void {
   for (const [message, fields] of Object.entries(IDENTIFIERS)) {
     for (const name of fields) {
       const type = root.lookupType(message).fields[name]?.type;
       if (type !== 'int64' && type !== 'uint64') throw new Error(`${message}.${name} is no 64-bit field of proto/`);
     }
   }
-  const text = descriptorText(root);
-  if (/[`\\]|\$\{/.test(text)) throw new Error('the descriptor cannot be written as a plain template literal');
-  const rows = Object.entries(IDENTIFIERS).map(([message, fields]) => {
-    return `  '${message}': [${fields.map((name) => `'${name}'`).join(', ')}],`;
-  });
-  return `${DESCRIPTOR_HEAD}export const DESCRIPTOR_JSON = \`${text}\`;
-
-/** The 64-bit fields, by message, that are identifiers: hex strings and not numbers. */
-export const IDENTIFIER_FIELDS: Readonly<Record<string, readonly string[]>> = {
-${rows.join('\n')}
-};
-`;
 }
 
 function readIfThere(path: string): string | undefined {
@@ -276,15 +204,17 @@ function readIfThere(path: string): string | undefined {
 }
 
 function codecText(root: protobuf.Root): string {
-  const sides = sidesOf(everything(root));
-  return codecFile(root, { nameOf, isIdentifier, reach, receivedName: (type) => messageName(type, 'received', sides) });
+  const all = everything(root);
+  const sides = sidesOf(all);
+  const receivedName = (type: protobuf.Type): string => messageName(type, 'received', sides);
+  return codecFile(rpcsOf(all), { nameOf, enumName, isIdentifier, reach, receivedName });
 }
 
 function main(): void {
   const root = loadProtos();
+  requireIdentifiersIn(root);
   const files = {
     'codec.ts': codecText(root),
-    'descriptor.ts': descriptorFile(root),
     'messages.ts': messagesFile(root),
   };
   const stale = Object.entries(files)

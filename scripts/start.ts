@@ -1,7 +1,8 @@
-/** `npm start`, `npm run start:live`, `start:cluster`: builds the library and a sample, and runs the sample with an etcd of its own until Ctrl-C. */
+/** `npm start`, `npm run start:live`, `start:cluster`: builds the library and a sample where that is to do, and runs the sample with an etcd of its own until Ctrl-C. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { isLibraryBuilt, isSampleBuilt } from '../test/support/built.js';
 import { eventually, startEtcd, type Etcd } from '../test/support/index.js';
 import { startGuarded, waitForExit, type Exit, type GuardedProcess } from '../test/support/guarded-process.js';
 import { show } from './command.js';
@@ -111,7 +112,14 @@ async function requireFree(port: number, otherwise: string): Promise<void> {
   await once(server, 'close');
 }
 
+/** Leaves alone what is up to date: another program may be running from it. */
+async function buildAll({ project, folder }: Sample): Promise<void> {
+  if (!isLibraryBuilt()) await build('lib');
+  if (!isSampleBuilt(basename(folder))) await build(project);
+}
+
 async function build(project: string): Promise<void> {
+  console.log(`Building ${project === 'lib' ? 'nest-etcd' : `the sample ${project}`}`);
   const code = await show({ command: tool('nest'), args: ['build', project] });
   if (code !== 0) throw new StartError(`The build of ${project} failed.`);
 }
@@ -212,9 +220,7 @@ async function runSample(sample: Sample, ports: readonly number[], etcd: Etcd): 
 async function main(): Promise<void> {
   const sample = chooseSample(process.argv[2]);
   const ports = await choosePorts(sample);
-  console.log(`Building nest-etcd and ${sample.folder}`);
-  await build('lib');
-  await build(sample.project);
+  await buildAll(sample);
   await using etcd = await getEtcd();
   await runSample(sample, ports, etcd);
 }

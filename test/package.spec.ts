@@ -85,22 +85,34 @@ async function output(target: string, ...args: string[]): Promise<unknown> {
 const WORKS = {
   value: 'stored',
   scoped: { isGuarded: true, isBelowPrefix: true },
-  healthStatus: 200,
-  health: expect.objectContaining({ status: 'ok', info: { etcd: expect.objectContaining({ status: 'up' }) } }),
+  health: [200, expect.objectContaining({ status: 'ok', info: { etcd: expect.objectContaining({ status: 'up' }) } })],
   puts: [expect.stringMatching(/grpc_code="OK".* 1$/)],
 };
 
+/** What Terminus answers when one of two endpoints serves. */
+function half(status: string, etcdDetails: object): unknown {
+  const message = expect.stringMatching(/^http:\/\/127\.0\.0\.1:1: /);
+  const etcd = expect.objectContaining({ ...etcdDetails, serving: 1, message });
+  return [200, expect.objectContaining({ status, info: { etcd }, error: {}, details: { etcd } })];
+}
+
 describe('the packed package', () => {
-  it('serves an ES module app on Nest 12 and Terminus 12', async () => {
+  it('serves an ES module app on Nest 12 and Terminus 12, which tells what is degraded', async () => {
     const app = await esmApp;
 
-    expect(await output(app, 'dist/app.js', 'esm')).toEqual(WORKS);
+    expect(await output(app, 'dist/app.js', 'esm')).toEqual({
+      ...WORKS,
+      halfHealth: half('degraded', { status: 'degraded' }),
+    });
   });
 
-  it('serves a CommonJS app on Nest 11 and Terminus 11, and plain require()', async () => {
+  it('serves a CommonJS app on Nest 11 and Terminus 11, which calls it up with a remark, and plain require()', async () => {
     const app = await commonJsApp;
 
-    expect(await output(app, 'dist/app.js', 'cjs')).toEqual(WORKS);
+    expect(await output(app, 'dist/app.js', 'cjs')).toEqual({
+      ...WORKS,
+      halfHealth: half('ok', { status: 'up', degraded: true }),
+    });
     expect(await output(app, 'plain-commonjs.cjs')).toEqual({ value: 'stored', isSameClass: true });
   });
 

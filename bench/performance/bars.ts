@@ -33,12 +33,13 @@ function beside(title: string, what: string, value: Value, peer: SubjectName, li
   return { title, what, value, against: { ...value, subject: peer }, limit };
 }
 
+/** The same is asked of both loads. */
 function watchBars(count: number, title: string): readonly Bar[] {
-  const name = `watch-${count}`;
-  return [
-    beside(title, 'events per second ÷ etcd3', at(name, 1, 'perSecond'), 'etcd3', { atLeast: 1.5 }),
-    beside(title, 'CPU per event ÷ etcd3', at(name, 1, 'cpuUs'), 'etcd3', { atMost: 0.6 }),
-  ];
+  const loads = { [`${title}, catching up`]: `history-${count}`, [`${title}, live`]: `watch-${count}` };
+  return Object.entries(loads).flatMap(([load, name]) => [
+    beside(load, 'events per second ÷ etcd3', at(name, 1, 'perSecond'), 'etcd3', { atLeast: 1.5 }),
+    beside(load, 'CPU per event ÷ etcd3', at(name, 1, 'cpuUs'), 'etcd3', { atMost: 0.6 }),
+  ]);
 }
 
 /** Processor time of a call with much in flight, divided by that with little. */

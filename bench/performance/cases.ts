@@ -22,6 +22,8 @@ export interface Case {
   readonly figures: readonly string[];
   readonly keys: number;
   readonly valueBytes: number;
+  /** How often each of these keys was written. */
+  readonly versions: number;
   /** How many watches or leases; 0 where there are none. */
   readonly count: number;
   readonly ttlSeconds: number;
@@ -42,12 +44,15 @@ const METERED: SubjectName = 'nest-etcd-metrics';
 
 const CALL = ['perSecond', 'cpuUs', 'p50Ms', 'p99Ms'];
 const MANY = 10_000;
+/** Events that wait for watches. */
+const WAITING = 100_000;
 const MIB = 1024 * 1024;
 
 /** What most cases have in common. */
 const USUAL = {
   keys: MANY,
   valueBytes: 100,
+  versions: 1,
   count: 0,
   ttlSeconds: 0,
   seconds: undefined,
@@ -121,6 +126,10 @@ function ranges(): readonly Case[] {
   ];
 }
 
+/**
+ * Events as they happen, where the server sets the pace, and events that wait, where the reader does. A server sends a
+ * watch that catches up at most 1,000 revisions and then pauses for 100 ms: all that waits fits into one such turn.
+ */
 function watches(): readonly Case[] {
   const watch = (count: number, title: string): Case => ({
     ...USUAL,
@@ -132,7 +141,20 @@ function watches(): readonly Case[] {
     keys: 1,
     count,
   });
-  return [watch(1, 'One watch on a prefix'), watch(1_000, '1,000 watches, a key each')];
+  const history = (count: number, keys: number, title: string): Case => ({
+    ...watch(count, title),
+    id: `history-${count}`,
+    workload: 'history',
+    figures: ['perSecond', 'cpuUs'],
+    keys,
+    versions: WAITING / keys,
+  });
+  return [
+    watch(1, 'One watch on a prefix, live'),
+    watch(1_000, '1,000 watches, a key each, live'),
+    history(1, 100, 'One watch on a prefix that catches up with 100,000 events'),
+    history(1_000, 1_000, '1,000 watches, a key each, that catch up with 100 events each'),
+  ];
 }
 
 /** A lease is renewed each third of its time to live, by the Go client up to half a second later: a trial sees that some times. */
@@ -194,6 +216,7 @@ function smallest(one: Case): Case {
   return {
     ...one,
     keys: few(one.keys, one.workload === 'memory' ? one.keys / 100 : 200),
+    versions: few(one.versions, 3),
     count: few(one.count, 20),
     seconds: one.seconds && few(one.seconds, 1.2),
     levels: [{ ...widest, inFlight: few(widest.inFlight, 32) }],

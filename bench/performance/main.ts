@@ -9,7 +9,7 @@ import { measureAll } from './measure.js';
 import { readOptions, type Options } from './options.js';
 import { preparePrograms } from './programs.js';
 import { destination, publish, readResults } from './report/publish.js';
-import { barTable, caseTables, conditions } from './report/tables.js';
+import { barTable, caseTables, conditions, watchProfile } from './report/tables.js';
 import type { Results } from './results.js';
 import { SUBJECT_NAMES, SUBJECTS } from './subjects.js';
 
@@ -71,7 +71,8 @@ async function main(): Promise<void> {
   const place = destination(outputOf(options));
   await publish(results, place);
   if (options.set === 'smoke') console.log('Little was done, with few keys: these figures tell nothing.\n');
-  console.log([conditions(results), barTable(results), caseTables(results)].join('\n\n'));
+  const tables = [conditions(results), barTable(results), watchProfile(results) ?? [], caseTables(results)].flat();
+  console.log(tables.join('\n\n'));
   const missed = judge(results).filter(({ isMet }) => isMet === false).length;
   log(`\n${missed === 0 ? 'No bar was missed' : `Bars that were missed: ${missed}`}. Written to ${place.page}`);
   if (results.series.some(({ failure }) => failure !== undefined)) process.exitCode = 1;

@@ -24,11 +24,12 @@ export async function measureAll(plan: Plan): Promise<Series[]> {
 
 async function measureGroup(cases: readonly Case[], { options, programs, log }: Plan): Promise<Series[]> {
   await using etcd = await startEtcd({ own: true });
-  await using processes = new Processes(programs, etcd.endpoint);
+  const { endpoint, members } = etcd;
+  await using processes = new Processes(programs, { endpoint, pid: members[0]!.pid! });
   const series: Series[] = [];
   for (const one of cases) {
     const startedAt = performance.now();
-    await seed(etcd.endpoint, one);
+    await seed(endpoint, one);
     const run = new CaseRun(one, options, processes);
     series.push(...(await run.measure()));
     const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);

@@ -18,7 +18,7 @@ export interface Options {
 
 const PACE = {
   smoke: { rounds: 1, seconds: 0.02, warmUpSeconds: 0 },
-  quick: { rounds: 5, seconds: 0.4, warmUpSeconds: 0.7 },
+  quick: { rounds: 5, seconds: 0.4, warmUpSeconds: 0.5 },
   full: { rounds: 7, seconds: 2, warmUpSeconds: 2 },
 } as const;
 

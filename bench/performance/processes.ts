@@ -15,12 +15,18 @@ export interface Programs {
   readonly leftOut: Partial<Record<SubjectName, string>>;
 }
 
+/** The etcd that all of them use. */
+interface Server {
+  readonly endpoint: string;
+  readonly pid: number;
+}
+
 export class Processes implements AsyncDisposable {
   private readonly running = new Map<SubjectName, SubjectProcess>();
 
   constructor(
     private readonly programs: Programs,
-    private readonly endpoint: string,
+    private readonly server: Server,
   ) {}
 
   canRun(subject: SubjectName): boolean {
@@ -51,10 +57,12 @@ export class Processes implements AsyncDisposable {
     }
   }
 
-  taskOf({ id, workload, keys, valueBytes, count, ttlSeconds }: Case): Task {
-    const prefix = prefixOf({ keys, valueBytes });
-    const flood = [...this.programs.flood, this.endpoint];
-    return { id, workload, prefix, keys, valueBytes, count, ttlSeconds, flood };
+  taskOf(one: Case): Task {
+    const { id, workload, keys, valueBytes, versions, count, ttlSeconds } = one;
+    const { endpoint, pid } = this.server;
+    const flood = [...this.programs.flood, endpoint];
+    const sizes = { keys, valueBytes, versions, count, ttlSeconds };
+    return { id, workload, prefix: prefixOf(one), ...sizes, flood, serverPid: pid };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -62,6 +70,6 @@ export class Processes implements AsyncDisposable {
   }
 
   private start(subject: SubjectName): SubjectProcess {
-    return new SubjectProcess([...this.programs.commandFor(subject), this.endpoint]);
+    return new SubjectProcess([...this.programs.commandFor(subject), this.server.endpoint]);
   }
 }

@@ -48,10 +48,18 @@ async function measure(chapter: ChapterName, scenario: string, subject: SubjectN
   return { scenario, title, subject, runs };
 }
 
+function scenariosOf(chapter: ChapterName): readonly string[] {
+  const all = Object.keys(CHAPTERS[chapter].scenarios);
+  const asked = options.only?.split(',') ?? all;
+  const unknown = asked.filter((name) => !all.includes(name));
+  if (unknown.length > 0) throw new Error(`there is no scenario ${unknown.join()} in ${chapter}: ${all.join()}`);
+  return asked;
+}
+
 async function measureAll(chapter: ChapterName): Promise<Results> {
   const loadBefore = loadavg()[0]!;
   const series: Series[] = [];
-  for (const scenario of options.only?.split(',') ?? Object.keys(CHAPTERS[chapter].scenarios)) {
+  for (const scenario of scenariosOf(chapter)) {
     for (const subject of SUBJECTS) series.push(await measure(chapter, scenario, subject));
   }
   return resultsOf(series, loadBefore);

@@ -26,7 +26,7 @@ import { Calls } from './rpc/calls.js';
 import { tellingOfClearText } from './transport/clear-text.js';
 import { publishCredentialsInTheClear } from './rpc/diagnostics.js';
 import { Endpoints, type EndpointStatus } from './rpc/endpoints.js';
-import { grpcConnector } from './transport/grpc-js/grpc-transport.js';
+import { connectorFor } from './transport/connector.js';
 import { CallHeaders } from './rpc/headers.js';
 import type { EtcdInterceptor } from './rpc/interceptor.js';
 import { MemberSync } from './rpc/member-sync.js';
@@ -129,7 +129,9 @@ export class EtcdClient {
       ...time,
       connectTimeoutMs,
       maxReconnectDelayMs,
-      connect: tellingOfClearText(grpcConnector(resolved, USER_AGENT), resolved, (to) => this.tellOfClearText(to)),
+      connect: tellingOfClearText(connectorFor(resolved, USER_AGENT, systemClock), resolved, (to) =>
+        this.tellOfClearText(to),
+      ),
       probe: linearizableProbe(headers),
       onChange: (endpoint, { name: state }, reason) => this.feed.publish({ type: 'endpoint', endpoint, state, reason }),
     });

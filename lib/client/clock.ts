@@ -11,7 +11,7 @@ export interface Clock {
 /** A number from 0 up to but not including 1. */
 export type Random = () => number;
 
-/** The longest delay a timer can hold; longer ones would fire at once. */
+/** The longest delay a timer can hold, some 24 days; longer ones would fire at once. */
 export const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** The real clock: monotonic, untouched by changes of the wall clock. */

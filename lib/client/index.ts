@@ -12,6 +12,7 @@ export type {
   EtcdConnectionOptions,
   EtcdPasswordAuth,
   EtcdTlsOptions,
+  EtcdTransport,
   EtcdTokenAuth,
   PemSource,
 } from './options.js';
@@ -81,6 +82,7 @@ export type { Watcher } from './watch/watcher.js';
 // Leases
 export {
   EtcdLease,
+  MAX_TTL_SECONDS,
   type LeaseGrantOptions,
   type LeaseGrantResponse,
   type LeaseKeepAliveOptions,
@@ -194,6 +196,7 @@ export { EtcdSnapshotError, type SnapshotFault } from './maintenance/snapshot-er
 export type { SavedSnapshot } from './maintenance/snapshot-file.js';
 
 // Calls and what hangs around them
+export { MAX_DELAY_MS } from './clock.js';
 export type { CallOptions, CallType, Effect, MethodInfo } from './rpc/rpc.js';
 export { DIAGNOSTICS } from './rpc/diagnostics.js';
 export type { EndpointStatus } from './rpc/endpoints.js';

@@ -87,7 +87,7 @@ export function copyBytes(bytes: Uint8Array): Uint8Array {
  */
 export function keyBytes(key: unknown, argument = 'key'): Uint8Array {
   const bytes = toBytes(key, argument);
-  if (bytes.byteLength === 0) throw new EtcdInvalidArgumentError(argument, 'must not be empty', key);
+  if (bytes.length === 0) throw new EtcdInvalidArgumentError(argument, 'must not be empty', key);
   return bytes;
 }
 

@@ -21,20 +21,22 @@ import { recorderOf } from './rpc-metrics.js';
 export function etcdMetricsInterceptor(options: EtcdMetricsOptions = {}): EtcdInterceptor {
   const recorder = recorderOf(resolveMetricsOptions(options));
   return {
-    async unary(call, next) {
+    unary(call, next) {
       const tally = recorder.tallyOf(call);
       const startedAtMs = performance.now();
       tally.started += 1;
       tally.sent += 1;
-      try {
-        const answer = await next();
-        tally.received += 1;
-        tally.end('OK', startedAtMs);
-        return answer;
-      } catch (error) {
-        tally.end(grpcCodeOf(error), startedAtMs);
-        throw error;
-      }
+      return next().then(
+        (answer) => {
+          tally.received += 1;
+          tally.end('OK', startedAtMs);
+          return answer;
+        },
+        (error: unknown) => {
+          tally.end(grpcCodeOf(error), startedAtMs);
+          throw error;
+        },
+      );
     },
     stream(call) {
       const tally = recorder.tallyOf(call);

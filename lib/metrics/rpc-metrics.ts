@@ -2,26 +2,30 @@
  * Counters and durations of RPCs under the names and labels of go-grpc-prometheus.
  *
  * A call adds to plain numbers, found by client and method; they are handed to prom-client when somebody scrapes. So a
- * call costs no hashing of labels, but for the histogram, whose values prom-client has to see one by one.
+ * call costs no hashing of labels.
  */
-import { Counter, Histogram } from 'prom-client';
+import { Counter } from 'prom-client';
 import type { EtcdCall } from '../client/index.js';
 import { carriedBy } from './carried.js';
+import { Durations, showDurations } from './durations.js';
 import type { ResolvedMetricsOptions } from './metrics-options.js';
 
 type Labels = Readonly<Record<string, string>>;
 
-/** What one method of one client did since the last scrape. */
+/** What one method of one client did since the last scrape, and how long it took since the start. */
 export class Tally {
   started = 0;
   sent = 0;
   received = 0;
   readonly handled = new Map<string, number>();
+  readonly durations: Durations;
 
   constructor(
     readonly labels: Labels,
-    private readonly durations: { observe(seconds: number): void },
-  ) {}
+    bounds: readonly number[],
+  ) {
+    this.durations = new Durations(labels, bounds);
+  }
 
   /** A call or stream has ended. */
   end(code: string, startedAtMs: number): void {
@@ -36,7 +40,7 @@ export class Recorder {
 
   constructor(
     private readonly fixed: Labels,
-    private readonly durations: Histogram,
+    private readonly bounds: readonly number[],
   ) {}
 
   /** Where a call is counted. */
@@ -51,7 +55,7 @@ export class Recorder {
   private open(client: string, method: EtcdCall['method']): Tally {
     const { type, service, name, path } = method;
     const labels = { ...this.fixed, client, grpc_type: type, grpc_service: service, grpc_method: name };
-    const tally = new Tally(labels, this.durations.labels(labels));
+    const tally = new Tally(labels, this.bounds);
     const methods = this.clients.get(client) ?? new Map<string, Tally>();
     this.clients.set(client, methods.set(path, tally));
     return tally;
@@ -61,7 +65,7 @@ export class Recorder {
 /** The five metrics of one registry and prefix. */
 class RpcMetrics {
   readonly started: Counter;
-  private readonly durations: Histogram;
+  private readonly bounds: readonly number[];
   private readonly recorders = new Map<string, Recorder>();
 
   constructor({ registry, prefix, buckets, labels }: ResolvedMetricsOptions) {
@@ -80,12 +84,9 @@ class RpcMetrics {
       help: 'RPCs completed by the client, whatever their end.',
       collect: this.drainHandled(),
     });
-    this.durations = new Histogram({
-      ...common,
-      name: `${prefix}grpc_client_handling_seconds`,
-      help: 'Seconds from the start of an RPC to its end, retries included.',
-      buckets: [...buckets],
-    });
+    const help = 'Seconds from the start of an RPC to its end, retries included.';
+    showDurations(registry, `${prefix}grpc_client_handling_seconds`, help, () => durationsOf(this.recorders));
+    this.bounds = [...buckets];
   }
 
   /** One recorder for each set of values of the fixed labels. */
@@ -93,7 +94,7 @@ class RpcMetrics {
     const key = JSON.stringify(Object.entries(fixed).sort(([a], [b]) => (a < b ? -1 : 1)));
     const known = this.recorders.get(key);
     if (known !== undefined) return known;
-    const made = new Recorder(fixed, this.durations);
+    const made = new Recorder(fixed, this.bounds);
     this.recorders.set(key, made);
     return made;
   }
@@ -118,6 +119,10 @@ class RpcMetrics {
 
 function* talliesOf(recorders: ReadonlyMap<string, Recorder>): Iterable<Tally> {
   for (const recorder of recorders.values()) yield* recorder.tallies();
+}
+
+function* durationsOf(recorders: ReadonlyMap<string, Recorder>): Iterable<Durations> {
+  for (const { durations } of talliesOf(recorders)) yield durations;
 }
 
 function taken(tally: Tally, what: 'started' | 'sent' | 'received'): number {

@@ -1,9 +1,9 @@
 /** What `EtcdModule` takes: the client's options, and a few of its own that say how it lives in an app. */
 import { hostname } from 'node:os';
 import type { InjectionToken, ModuleMetadata, OptionalFactoryDependency, Provider, Type } from '@nestjs/common';
-import { EtcdConfigError, type EtcdClientOptions, type Value } from '../client/index.js';
+import { EtcdConfigError, MAX_DELAY_MS, type EtcdClientOptions, type Value } from '../client/index.js';
 import { EtcdModuleError } from './errors.js';
-import { isTtlSeconds, MAX_DELAY_MS, TTL_RULE } from './limits.js';
+import { isTtlSeconds, TTL_RULE } from './limits.js';
 
 /** How a client lives in an app. */
 export interface EtcdLifecycleOptions {

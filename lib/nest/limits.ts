@@ -1,10 +1,5 @@
 /** What the client takes as a time, for what is checked before there is a client: decorators, and options of the module. */
-
-/** The longest delay of a timer, in milliseconds. */
-export const MAX_DELAY_MS = 2 ** 31 - 1;
-
-/** The longest lease that etcd grants. */
-const MAX_TTL_SECONDS = 9_000_000_000;
+import { MAX_DELAY_MS, MAX_TTL_SECONDS } from '../client/index.js';
 
 export const TTL_RULE = `must be a whole number of seconds from 1 to ${MAX_TTL_SECONDS}`;
 

@@ -8,6 +8,7 @@ import { BARS, judge } from '../../bench/performance/bars.js';
 import { casesOf, reasonAgainst } from '../../bench/performance/cases.js';
 import { renderPage } from '../../bench/performance/report/page.js';
 import { plotsOf } from '../../bench/performance/report/plots.js';
+import { watchProfile } from '../../bench/performance/report/tables.js';
 import { seriesAt, type Results, type Series } from '../../bench/performance/results.js';
 import type { SubjectName } from '../../bench/performance/subjects.js';
 import { builtLibrary } from '../support/built.js';
@@ -56,6 +57,28 @@ describe('npm run bench -- --smoke', () => {
     expect(idle).toEqual([]);
   });
 
+  it('has every watch that catches up read all that waits for it', () => {
+    const cases = casesOf('smoke').filter(({ workload }) => workload === 'history');
+    const read = results.series.filter((one) => cases.some(({ id }) => id === one.case));
+    const waiting = (name: string): number => {
+      const { count, keys, versions } = cases.find(({ id }) => id === name)!;
+      return (count === 1 ? keys : count) * versions;
+    };
+
+    expect(read.length).toBeGreaterThanOrEqual(6);
+    for (const { case: name, samples } of read) expect(samples['operations']).toEqual([waiting(name)]);
+  });
+
+  it('counts what the server and the writing program cost while events are read', () => {
+    const live = results.series.filter((one) => one.case.startsWith('watch-'));
+
+    expect(live.length).toBeGreaterThanOrEqual(6);
+    for (const { samples } of live) {
+      expect(samples['serverCores']?.[0]).toBeGreaterThanOrEqual(0);
+      expect(samples['writerCores']?.[0]).toBeGreaterThanOrEqual(0);
+    }
+  });
+
   it('draws its plots', async () => {
     const plots = ['throughput', 'cpu', 'process'].map((name) => join(folder, `performance/${name}.svg`));
     const drawn = await Promise.all(plots.map((plot) => readFile(plot, 'utf8')));
@@ -90,6 +113,32 @@ describe('A bar', () => {
 
     expect(missed).toMatchObject({ isMet: false, measured: { median: 14 } });
     expect(unknown).toMatchObject({ isMet: undefined, measured: undefined });
+  });
+});
+
+describe('The profile of watches', () => {
+  const live = { case: 'watch-1', inFlight: 1, subject: 'nest-etcd' } as const;
+
+  it('shows who is busy, in cores: the median of each', () => {
+    const samples = { serverCores: [0.2, 0.9, 0.7], writerCores: [0.25, 0.25, 0.3], cpuMsPerSecond: [200, 150, 100] };
+
+    const profile = watchProfile({ set: 'quick', series: [{ ...live, samples }] });
+
+    expect(profile).toContain('| One watch on a prefix, live | nest-etcd | 0.70 | 0.25 | 0.15 | 1.10 |');
+  });
+
+  it('has no writing program where nothing is written meanwhile', () => {
+    const samples = { serverCores: [0.5], cpuMsPerSecond: [500] };
+
+    const profile = watchProfile({ set: 'quick', series: [{ ...live, case: 'history-1', samples }] });
+
+    expect(profile).toMatch(/\| nest-etcd \| 0\.50 \| – \| 0\.50 \| 1\.00 \|$/);
+  });
+
+  it('is not there where nobody told what the server costs', () => {
+    const samples = { perSecond: [100], cpuMsPerSecond: [500] };
+
+    expect(watchProfile({ set: 'quick', series: [{ ...live, samples }] })).toBeUndefined();
   });
 });
 

@@ -1,56 +1,26 @@
 /** Answers that are lost after the write has arrived: who is sent again, and what the error claims. Promise C2, rows B1 to B9. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { EtcdClient } from '../../lib/client/client.js';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { EtcdClient } from '../../lib/client/client.js';
 import { EtcdError } from '../../lib/client/errors.js';
 import { compare } from '../../lib/client/kv/compare.js';
 import { get, put } from '../../lib/client/kv/operations.js';
-import type { Etcd } from '../support/etcd/cluster.js';
-import { startEtcd } from '../support/index.js';
-import { startProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import type { Etcd, TcpProxy } from '../support/index.js';
+import { runningMs } from '../support/running-time.js';
+import { behindProxy, loseAnswer } from './support/behind-proxy.js';
 
 const ROUNDS = 8;
 
+const stage = behindProxy();
 let etcd: Etcd;
 let proxy: TcpProxy;
 let client: EtcdClient;
 let prefix: string;
 let round = 0;
 
-beforeAll(async () => {
-  etcd = await startEtcd({ own: true });
-  proxy = await startProxy({ targetPort: etcd.members[0]!.port });
-}, 60_000);
-
-afterAll(async () => {
-  await proxy.close();
-  await etcd.stop();
-});
-
-beforeEach(async () => {
+beforeEach(() => {
+  ({ etcd, proxy, client } = stage);
   prefix = `once/${round++}/`;
-  client = new EtcdClient({ endpoints: [`http://127.0.0.1:${proxy.port}`] });
-  await client.ready();
 });
-
-afterEach(async () => {
-  await client.close();
-  await proxy.mend({ held: 'drop' });
-});
-
-/** Makes a call whose request arrives and whose answer never does, and then breaks the connection. */
-async function loseAnswer<T>(
-  call: () => Promise<T>,
-  arrived: () => Promise<boolean>,
-): Promise<PromiseSettledResult<T>> {
-  await client.ready();
-  proxy.hold('s2c');
-  const running = Promise.allSettled([call()]);
-  while (!(await arrived())) await new Promise((resolve) => setTimeout(resolve, 5));
-  proxy.reset();
-  proxy.release({ held: 'drop' });
-  const [settled] = await running;
-  return settled;
-}
 
 function errorOf(settled: PromiseSettledResult<unknown>): EtcdError {
   expect(settled.status).toBe('rejected');
@@ -68,7 +38,7 @@ describe('A write whose answer is lost', () => {
     for (let index = 0; index < ROUNDS; index++) {
       const key = `${prefix}${index}`;
 
-      const { outcome, attempts } = errorOf(await loseAnswer(() => client.kv.put(key, 'x'), exists(key)));
+      const { outcome, attempts } = errorOf(await loseAnswer(stage, () => client.kv.put(key, 'x'), exists(key)));
 
       expect({ outcome, attempts }).toEqual({ outcome: 'unknown', attempts: 1 });
       expect((await etcd.gateway.get(key))?.version).toBe(1);
@@ -79,7 +49,7 @@ describe('A write whose answer is lost', () => {
     for (let index = 0; index < ROUNDS; index++) {
       const key = `${prefix}${index}`;
 
-      const settled = await loseAnswer(() => client.kv.create(key, 'mine'), exists(key));
+      const settled = await loseAnswer(stage, () => client.kv.create(key, 'mine'), exists(key));
 
       expect(errorOf(settled).outcome).toBe('unknown');
       expect((await etcd.gateway.get(key))?.version).toBe(1);
@@ -90,8 +60,9 @@ describe('A write whose answer is lost', () => {
     await etcd.gateway.put(`${prefix}gone`, 'x');
     const isGone = async (): Promise<boolean> => (await etcd.gateway.get(`${prefix}gone`)) === undefined;
 
-    const deletion = await loseAnswer(() => client.kv.delete(`${prefix}gone`), isGone);
+    const deletion = await loseAnswer(stage, () => client.kv.delete(`${prefix}gone`), isGone);
     const transaction = await loseAnswer(
+      stage,
       () =>
         client.kv
           .txn()
@@ -108,7 +79,7 @@ describe('A write whose answer is lost', () => {
   it('that its caller calls idempotent is sent again and succeeds (B7)', async () => {
     const key = `${prefix}idempotent`;
 
-    const settled = await loseAnswer(() => client.kv.put(key, 'x', { idempotent: true }), exists(key));
+    const settled = await loseAnswer(stage, () => client.kv.put(key, 'x', { idempotent: true }), exists(key));
 
     expect(settled.status).toBe('fulfilled');
     expect((await etcd.gateway.get(key))?.value).toBe('x');
@@ -120,14 +91,15 @@ describe('A read whose answer is lost', () => {
     await etcd.gateway.put(`${prefix}a`, 'x');
 
     for (let index = 0; index < ROUNDS; index++) {
-      const startedAt = performance.now();
+      const startedAt = runningMs();
       const settled = await loseAnswer(
+        stage,
         () => client.kv.get(`${prefix}a`),
-        () => Promise.resolve(true),
+        () => true,
       );
 
       expect(settled).toMatchObject({ status: 'fulfilled', value: { value: 'x' } });
-      expect(performance.now() - startedAt).toBeLessThan(2_000);
+      expect(runningMs() - startedAt).toBeLessThan(2_000);
     }
   });
 
@@ -140,7 +112,7 @@ describe('A read whose answer is lost', () => {
         .then(get(`${prefix}a`))
         .commit();
 
-    const settled = await loseAnswer(read, () => Promise.resolve(true));
+    const settled = await loseAnswer(stage, read, () => true);
 
     expect(settled).toMatchObject({ status: 'fulfilled', value: { succeeded: true } });
   });
@@ -151,10 +123,13 @@ describe('A counter that is raised by compare-and-set under resets', () => {
     const key = `${prefix}counter`;
     let acknowledged = 0;
     let unknown = 0;
-    const until = performance.now() + 4_000;
-    const resets = setInterval(() => proxy.reset(), 200);
+    let resets = 0;
+    const resetting = setInterval(() => {
+      proxy.reset();
+      resets += 1;
+    }, 200);
 
-    while (performance.now() < until) {
+    while (acknowledged <= 50 || resets < 20) {
       try {
         await client.kv.update(key, (current) => String(Number(current?.value ?? 0) + 1));
         acknowledged += 1;
@@ -163,11 +138,10 @@ describe('A counter that is raised by compare-and-set under resets', () => {
         if (error.outcome === 'unknown') unknown += 1;
       }
     }
-    clearInterval(resets);
+    clearInterval(resetting);
 
     const final = Number((await etcd.gateway.get(key))?.value);
-    expect(acknowledged).toBeGreaterThan(50);
     expect(final).toBeGreaterThanOrEqual(acknowledged);
     expect(final).toBeLessThanOrEqual(acknowledged + unknown);
-  }, 20_000);
+  }, 60_000);
 });

@@ -3,10 +3,11 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { format, inspect } from 'node:util';
 import { EtcdClient, type EtcdClientOptions } from '../../lib/client/client.js';
-import { EtcdError } from '../../lib/client/errors.js';
+import {} from '../../lib/client/errors.js';
 import type { EtcdInterceptor } from '../../lib/client/rpc/interceptor.js';
 import { EtcdAuthenticationError, EtcdPermissionDeniedError } from '../../lib/client/server-errors.js';
 import type { Etcd } from '../support/etcd/cluster.js';
+import { failureOf } from '../support/failure.js';
 import { startEtcd } from '../support/index.js';
 
 const PASSWORD = 'correct horse battery staple';
@@ -48,15 +49,6 @@ function authenticateCounter(): { readonly interceptor: EtcdInterceptor; count: 
     } satisfies EtcdInterceptor,
   };
   return counter;
-}
-
-async function failureOf(promise: Promise<unknown>): Promise<EtcdError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (caught: unknown) => caught,
-  );
-  expect(error).toBeInstanceOf(EtcdError);
-  return error as EtcdError;
 }
 
 describe('A user with a password', () => {

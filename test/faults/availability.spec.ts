@@ -7,6 +7,7 @@ import { EtcdDeadlineExceededError, EtcdError, EtcdUnavailableError } from '../.
 import type { Etcd } from '../support/etcd/cluster.js';
 import { eventually, startCluster } from '../support/index.js';
 import { auditWrites, CLEAN_AUDIT, Load } from '../support/load.js';
+import { runningMs } from '../support/running-time.js';
 import { startProxy } from '../support/tcp-proxy.js';
 
 /** From the death of the leader to a new one, with the rig's election timeout; measured by the members' own view. */
@@ -53,10 +54,10 @@ describe('Killing the leader under load', () => {
     await delay(1_000);
     const leader = await cluster.leaderIndex();
 
-    const killedAt = performance.now();
+    const killedAt = runningMs();
     await cluster.members[leader]!.kill();
     await cluster.leaderIndex();
-    const electionMs = performance.now() - killedAt;
+    const electionMs = runningMs() - killedAt;
     await delay(3_000);
     await cluster.members[leader]!.restart();
     await delay(1_000);
@@ -77,13 +78,13 @@ describe('A frozen member', () => {
     await delay(500);
     const frozen = ((await cluster.leaderIndex()) + 1) % 3;
 
-    const frozenAt = performance.now();
+    const frozenAt = runningMs();
     await cluster.members[frozen]!.freeze();
     await delay(9_000);
     await cluster.members[frozen]!.resume();
-    const resumedAt = performance.now();
-    await eventually(() => stateOf(frozen) === 'ready', { timeoutMs: 5_000 });
-    expect(performance.now() - resumedAt).toBeLessThan(5_000);
+    const resumedAt = runningMs();
+    await eventually(() => stateOf(frozen) === 'ready', { timeoutMs: 20_000 });
+    expect(runningMs() - resumedAt).toBeLessThan(5_000);
     await load.stop();
 
     expect(load.failures('read')).toEqual([]);
@@ -91,7 +92,7 @@ describe('A frozen member', () => {
     const lateFailures = load.failures('write').filter(({ startedAt }) => startedAt > frozenAt + 3_000);
     expect(lateFailures).toEqual([]);
     expect(await auditWrites(cluster, load, prefix)).toMatchObject(CLEAN_AUDIT);
-  }, 40_000);
+  }, 60_000);
 });
 
 function stateOf(index: number): string | undefined {
@@ -111,11 +112,13 @@ describe('A black-holed endpoint', () => {
       const load = new Load(behindProxy, { prefix });
       await delay(500);
 
-      const cutAt = performance.now();
+      const cutAt = runningMs();
       proxy.blackHole();
       await delay(6_000);
       await proxy.mend();
-      await eventually(() => states()[0] === 'ready', { timeoutMs: 5_000 });
+      const mendedAt = runningMs();
+      await eventually(() => states()[0] === 'ready', { timeoutMs: 20_000 });
+      expect(runningMs() - mendedAt).toBeLessThan(5_000);
       await load.stop();
 
       expect(load.failures('read')).toEqual([]);
@@ -162,10 +165,10 @@ describe('A cluster that is down', () => {
   it('ends each call at its time with the reason of every endpoint, and says that the write was not applied (C1, C2)', async () => {
     await Promise.all(cluster.members.map((member) => member.kill()));
 
-    const startedAt = performance.now();
+    const startedAt = runningMs();
     const error = await client.kv.put(`${prefix}never`, 'x', { timeoutMs: 1_500 }).catch((caught: unknown) => caught);
 
-    expect(performance.now() - startedAt).toBeLessThan(3_500);
+    expect(runningMs() - startedAt).toBeLessThan(3_500);
     expect(error).toBeInstanceOf(EtcdUnavailableError);
     const { outcome, endpoints, message } = error as EtcdUnavailableError;
     expect(outcome).toBe('not-applied');
@@ -180,7 +183,7 @@ describe('A cluster without a quorum', () => {
     await allReady();
     await Promise.all([cluster.members[1]!.kill(), cluster.members[2]!.kill()]);
 
-    const startedAt = performance.now();
+    const startedAt = runningMs();
     const outcomes = await Promise.allSettled([
       client.kv.get(`${prefix}a`, { timeoutMs: 3_000 }),
       client.kv.put(`${prefix}b`, 'y', { timeoutMs: 3_000 }),
@@ -188,7 +191,7 @@ describe('A cluster without a quorum', () => {
     ]);
     const [read, write, stale] = outcomes;
 
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(runningMs() - startedAt).toBeLessThan(5_000);
     expect((read as PromiseRejectedResult).reason).toBeInstanceOf(EtcdDeadlineExceededError);
     expect((write as PromiseRejectedResult).reason).toBeInstanceOf(EtcdError);
     expect((write as PromiseRejectedResult).reason.outcome).toBe('unknown');
@@ -196,9 +199,9 @@ describe('A cluster without a quorum', () => {
 
     await cluster.members[1]!.restart({ waitUntilReady: false });
     await cluster.leaderIndex();
-    const quorumAt = performance.now();
+    const quorumAt = runningMs();
     await client.kv.get(`${prefix}a`, { timeoutMs: 10_000 });
-    expect(performance.now() - quorumAt).toBeLessThan(2_000);
+    expect(runningMs() - quorumAt).toBeLessThan(2_000);
   }, 60_000);
 });
 
@@ -228,15 +231,15 @@ describe('An endpoint that accepts connections and never speaks', () => {
 
     const taken = await Promise.all(
       clients.map(async (fresh) => {
-        const startedAt = performance.now();
+        const startedAt = runningMs();
         await fresh.kv.get(`${prefix}a`);
-        return performance.now() - startedAt;
+        return runningMs() - startedAt;
       }),
     );
     await Promise.all(clients.map((fresh) => fresh.close()));
 
     expect(Math.max(...taken)).toBeLessThan(2_000);
-    await eventually(() => sockets.size === 0, { timeoutMs: 5_000 });
+    await eventually(() => sockets.size === 0, { what: 'all sockets closed' });
   });
 });
 

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EtcdClient } from '../../lib/client/client.js';
 import type { Etcd } from '../support/etcd/cluster.js';
 import { eventually, startCluster } from '../support/index.js';
+import { runningMs } from '../support/running-time.js';
 
 const KEYS = 20;
 /** What a single call would see of a frozen member at worst: 1 s of silence, 0.7 s for a probe, and a second try. */
@@ -25,7 +26,7 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-/** One read. Times are milliseconds on the monotonic clock. */
+/** One read. Times are those of `runningMs()`. */
 interface Timed {
   readonly startedAt: number;
   readonly tookMs: number;
@@ -53,9 +54,9 @@ class Reader {
   }
 
   private start(key: string): void {
-    const startedAt = performance.now();
+    const startedAt = runningMs();
     const end = (error: unknown): void => {
-      this.records.push({ startedAt, tookMs: performance.now() - startedAt, error });
+      this.records.push({ startedAt, tookMs: runningMs() - startedAt, error });
       this.running.delete(read);
     };
     const read = client.kv.get(key).then(
@@ -75,7 +76,7 @@ describe('A frozen member', () => {
     const reader = new Reader();
     await delay(300);
 
-    const frozenAt = performance.now();
+    const frozenAt = runningMs();
     await cluster.members[frozen]!.freeze();
     await delay(3_000);
     await reader.stop();
@@ -96,13 +97,13 @@ describe('A cluster that does not answer', () => {
     await client.ready();
     await Promise.all(cluster.members.map((member) => member.freeze()));
 
-    const startedAt = performance.now();
+    const startedAt = runningMs();
     const ends = await Promise.all(
       [400, 800, 800, 1_200].map(async (timeoutMs, index) => {
         const error: unknown = await client.kv
           .get(`coalesced/${index}`, { timeoutMs })
           .catch((caught: unknown) => caught);
-        return { error, lateMs: performance.now() - startedAt - timeoutMs };
+        return { error, lateMs: runningMs() - startedAt - timeoutMs };
       }),
     );
 

@@ -41,22 +41,18 @@ describe('A connection that says GOAWAY', () => {
     await using client = new EtcdClient({ endpoints: server.endpoint });
     await client.ready();
     const failures: unknown[] = [];
-    const until = performance.now() + 3_000;
+    let calls = 0;
     const rounds = setInterval(() => server.goAway(), 150);
 
-    const worker = async (write: boolean): Promise<number> => {
-      let calls = 0;
-      for (; performance.now() < until; calls++) {
+    const worker = async (write: boolean): Promise<void> => {
+      for (; calls < 200 || server.sessions < 16; calls++) {
         await (write ? client.kv.put('a', 'x') : client.kv.get('a')).catch((error: unknown) => failures.push(error));
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
-      return calls;
     };
-    const calls = await Promise.all([worker(true), worker(true), worker(false), worker(false)]);
+    await Promise.all([worker(true), worker(true), worker(false), worker(false)]);
     clearInterval(rounds);
 
     expect(failures).toEqual([]);
-    expect(server.sessions).toBeGreaterThan(8);
-    expect(calls.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(50);
   });
 });

@@ -1,46 +1,23 @@
 /** How calls and clients end, and that nothing of them is left: promises C1 and C8, groups A and G. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { getEventListeners } from 'node:events';
 import { EtcdClient } from '../../lib/client/client.js';
-import { EtcdAbortedError, EtcdClosedError, EtcdError } from '../../lib/client/errors.js';
+import { EtcdAbortedError, EtcdClosedError } from '../../lib/client/errors.js';
 import { builtLibrary } from '../support/built.js';
 import { startChild } from '../support/child.js';
-import type { Etcd } from '../support/etcd/cluster.js';
-import { eventually, startEtcd } from '../support/index.js';
-import { startProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { failureOf } from '../support/failure.js';
+import { eventually, type Etcd, type TcpProxy } from '../support/index.js';
+import { runningMs } from '../support/running-time.js';
+import { behindProxy } from './support/behind-proxy.js';
 
+const stage = behindProxy();
 let etcd: Etcd;
 let proxy: TcpProxy;
 let client: EtcdClient;
 
-beforeAll(async () => {
-  etcd = await startEtcd({ own: true });
-  proxy = await startProxy({ targetPort: etcd.members[0]!.port });
-}, 60_000);
-
-afterAll(async () => {
-  await proxy.close();
-  await etcd.stop();
+beforeEach(() => {
+  ({ etcd, proxy, client } = stage);
 });
-
-beforeEach(async () => {
-  client = new EtcdClient({ endpoints: [`http://127.0.0.1:${proxy.port}`] });
-  await client.ready();
-});
-
-afterEach(async () => {
-  await client.close();
-  await proxy.mend({ held: 'drop' });
-});
-
-async function failureOf(promise: Promise<unknown>): Promise<EtcdError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (caught: unknown) => caught,
-  );
-  expect(error).toBeInstanceOf(EtcdError);
-  return error as EtcdError;
-}
 
 /** Calls that the member has begun and not ended, by its own metrics. */
 async function runningOnServer(method: string): Promise<number> {
@@ -69,11 +46,11 @@ describe('A call with a signal', () => {
     await eventually(() => client.stats().inFlight === 1);
     await new Promise((resolve) => setTimeout(resolve, 50));
 
-    const abortedAt = performance.now();
+    const abortedAt = runningMs();
     controller.abort();
     const error = await put;
 
-    expect(performance.now() - abortedAt).toBeLessThan(500);
+    expect(runningMs() - abortedAt).toBeLessThan(500);
     expect(error).toMatchObject({ code: 'ETCD_ABORTED', outcome: 'unknown' });
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
   });
@@ -130,11 +107,11 @@ describe('close()', () => {
     const running = [client.kv.put('a', 'x'), client.kv.get('a'), client.kv.range('a')].map(failureOf);
     await new Promise((resolve) => setTimeout(resolve, 50));
 
-    const closedAt = performance.now();
+    const closedAt = runningMs();
     await Promise.all([client.close(), client.close()]);
     const errors = await Promise.all(running);
 
-    expect(performance.now() - closedAt).toBeLessThan(100);
+    expect(runningMs() - closedAt).toBeLessThan(100);
     expect(errors.every((error) => error instanceof EtcdClosedError)).toBe(true);
     expect(errors.map(({ outcome }) => outcome)).toEqual(['unknown', undefined, undefined]);
     expect(await failureOf(client.kv.put('b', 'x'))).toMatchObject({ code: 'ETCD_CLOSED', outcome: 'not-applied' });
@@ -160,10 +137,10 @@ describe('close()', () => {
     const refused = await failureOf(client.kv.put('refused', 'x'));
     proxy.release();
     await Promise.all(running);
-    const answeredAt = performance.now();
+    const answeredAt = runningMs();
     await closing;
 
-    expect(performance.now() - answeredAt).toBeLessThan(5_000);
+    expect(runningMs() - answeredAt).toBeLessThan(5_000);
     expect(refused).toMatchObject({ code: 'ETCD_CLOSED', outcome: 'not-applied' });
     expect(await etcd.gateway.get('refused')).toBeUndefined();
   }, 40_000);
@@ -231,9 +208,9 @@ function program(endpoint: string, body: string): string[] {
 async function exitOf(endpoint: string, body: string): Promise<{ code: number | null; ms: number }> {
   const child = await startChild(process.execPath, program(endpoint, body));
   await child.waitForOutput(/done/);
-  const doneAt = performance.now();
+  const doneAt = runningMs();
   const { code } = await child.exited();
-  return { code, ms: performance.now() - doneAt };
+  return { code, ms: runningMs() - doneAt };
 }
 
 describe('A process that uses a client', () => {

@@ -1,49 +1,18 @@
 /** Lease calls whose answers are lost: rows B4 and B9, promise L3. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { EtcdClient } from '../../lib/client/client.js';
-import type { Etcd } from '../support/etcd/cluster.js';
-import { eventually, startEtcd, startProxy, type TcpProxy } from '../support/index.js';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { EtcdClient } from '../../lib/client/client.js';
+import type { Etcd } from '../support/index.js';
+import { behindProxy, loseAnswer } from './support/behind-proxy.js';
 
 const ROUNDS = 8;
 
+const stage = behindProxy();
 let etcd: Etcd;
-let proxy: TcpProxy;
 let client: EtcdClient;
 
-beforeAll(async () => {
-  etcd = await startEtcd({ own: true });
-  proxy = await startProxy({ targetPort: etcd.members[0]!.port });
-}, 60_000);
-
-afterAll(async () => {
-  await proxy.close();
-  await etcd.stop();
+beforeEach(() => {
+  ({ etcd, client } = stage);
 });
-
-beforeEach(async () => {
-  client = new EtcdClient({ endpoints: proxy.endpoint });
-  await client.ready();
-});
-
-afterEach(async () => {
-  await client.close();
-  await proxy.mend({ held: 'drop' });
-});
-
-/** Makes a call whose request arrives and whose first answer never does. */
-async function loseAnswer<T>(
-  call: () => Promise<T>,
-  arrived: () => Promise<boolean>,
-): Promise<PromiseSettledResult<T>> {
-  await client.ready();
-  proxy.hold('s2c');
-  const running = Promise.allSettled([call()]);
-  await eventually(arrived, { everyMs: 5 });
-  proxy.reset();
-  proxy.release({ held: 'drop' });
-  const [settled] = await running;
-  return settled;
-}
 
 describe('A lease call whose answer is lost', () => {
   it('as a grant is sent again by its ID, and leaves one lease for each (L3, B4)', async () => {
@@ -51,7 +20,7 @@ describe('A lease call whose answer is lost', () => {
 
     for (let round = 1; round <= ROUNDS; round++) {
       const hasArrived = async (): Promise<boolean> => (await etcd.gateway.leases()).length === round;
-      const settled = await loseAnswer(() => client.lease.grant(60), hasArrived);
+      const settled = await loseAnswer(stage, () => client.lease.grant(60), hasArrived);
       expect(settled.status).toBe('fulfilled');
       granted.push((settled as PromiseFulfilledResult<{ id: string }>).value.id);
     }
@@ -63,7 +32,7 @@ describe('A lease call whose answer is lost', () => {
     const { id } = await client.lease.grant(60);
     const isGone = async (): Promise<boolean> => !(await etcd.gateway.leases()).includes(id);
 
-    const settled = await loseAnswer(() => client.lease.revoke(id), isGone);
+    const settled = await loseAnswer(stage, () => client.lease.revoke(id), isGone);
 
     expect(settled.status).toBe('fulfilled');
   });
@@ -71,10 +40,10 @@ describe('A lease call whose answer is lost', () => {
   it('as a grant or a revocation that must not be repeated says that its outcome is unknown (C2, B4, B9)', async () => {
     const before = (await etcd.gateway.leases()).length;
     const hasArrived = async (): Promise<boolean> => (await etcd.gateway.leases()).length === before + 1;
-    const grant = await loseAnswer(() => client.lease.grant(60, { idempotent: false }), hasArrived);
+    const grant = await loseAnswer(stage, () => client.lease.grant(60, { idempotent: false }), hasArrived);
     const { id } = await client.lease.grant(60);
     const isGone = async (): Promise<boolean> => !(await etcd.gateway.leases()).includes(id);
-    const revoke = await loseAnswer(() => client.lease.revoke(id, { idempotent: false }), isGone);
+    const revoke = await loseAnswer(stage, () => client.lease.revoke(id, { idempotent: false }), isGone);
 
     for (const settled of [grant, revoke]) {
       expect(settled).toMatchObject({ status: 'rejected', reason: { outcome: 'unknown', attempts: 1 } });

@@ -6,6 +6,7 @@ import { EtcdClient } from '../../lib/client/client.js';
 import { EtcdUnavailableError } from '../../lib/client/errors.js';
 import type { Etcd } from '../support/etcd/cluster.js';
 import { eventually, startCluster } from '../support/index.js';
+import { runningMs } from '../support/running-time.js';
 
 type Lookup = typeof dns.promises.lookup;
 
@@ -79,9 +80,9 @@ describe('A name', () => {
 
     records = ['127.0.0.2'];
     await first!.kill();
-    const startedAt = performance.now();
+    const startedAt = runningMs();
     const after = await eventually(() => client.kv.range('a', { serializable: true, timeoutMs: 4_000 }));
-    const tookMs = performance.now() - startedAt;
+    const tookMs = runningMs() - startedAt;
     await first!.restart();
 
     expect(tookMs).toBeLessThan(8_000);
@@ -95,10 +96,10 @@ describe('A name', () => {
     records = ['127.0.0.4', '127.0.0.3', '127.0.0.1'];
     await using client = new EtcdClient({ endpoints: `${HOST}:${port}` });
 
-    const startedAt = performance.now();
+    const startedAt = runningMs();
     await client.kv.get('a');
 
-    expect(performance.now() - startedAt).toBeLessThan(2_500);
+    expect(runningMs() - startedAt).toBeLessThan(2_500);
   });
 
   it('that is gone leaves a live connection alone (A22)', async () => {
@@ -123,9 +124,9 @@ describe('A name', () => {
       const endpoint = `${HOST}:${cluster.members[0]!.port}`;
       await using client = new EtcdClient({ endpoints: endpoint, connectTimeoutMs: 500 });
 
-      const startedAt = performance.now();
+      const startedAt = runningMs();
       const error: unknown = await client.kv.get('a', { timeoutMs: 1_000 }).catch((caught: unknown) => caught);
-      const tookMs = performance.now() - startedAt;
+      const tookMs = runningMs() - startedAt;
       records = ['127.0.0.1'];
 
       expect(tookMs).toBeLessThan(3_000);

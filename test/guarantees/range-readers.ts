@@ -61,7 +61,7 @@ export class ViewReader {
   constructor(client: EtcdClient, range: KeyRangeLike, asked: Asked, everyMs: number) {
     this.log = { asked, samples: [] };
     this.view = client.watch.view(range);
-    this.looking = setInterval(() => this.look(), everyMs).unref();
+    this.looking = setInterval(() => this.lookWhileOpen(), everyMs).unref();
   }
 
   /** Looks for the last time, at what it is at a revision or later. */
@@ -70,6 +70,15 @@ export class ViewReader {
     await this.view.waitForRevision(revision, { timeoutMs });
     this.look();
     await this.view.close();
+  }
+
+  /** A view that has ended throws why, which whoever stops this is told, once. */
+  private lookWhileOpen(): void {
+    try {
+      this.look();
+    } catch {
+      clearInterval(this.looking);
+    }
   }
 
   private look(): void {

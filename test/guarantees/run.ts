@@ -36,10 +36,14 @@ const folderA = { range: prefix(`${ROOT}a/`), covers: under(`${ROOT}a/`) };
 
 /** One of each kind of reader. */
 const SHAPES: readonly Shape[] = [
-  { name: 'all, with what was before', ...everything, options: { prevKv: true } },
-  { name: 'all, from the beginning', ...everything, options: { startRevision: 1 } },
-  { name: 'all, event by event', ...everything, by: 'events', options: { prevKv: true } },
-  { name: 'all, unfragmented, on a stream of its own', ...everything, options: { fragment: false, ownStream: true } },
+  { name: 'all, with what was before, in pieces', ...everything, options: { prevKv: true, fragment: true } },
+  { name: 'all, from the beginning', ...everything, options: { startRevision: 1, fragment: true } },
+  { name: 'all, event by event', ...everything, by: 'events', options: { prevKv: true, fragment: true } },
+  {
+    name: 'all, never in pieces, on a stream of its own',
+    ...everything,
+    options: { fragment: false, ownStream: true },
+  },
   { name: 'one key', range: `${ROOT}a/1`, covers: (key) => key === `${ROOT}a/1`, options: { prevKv: true } },
   {
     name: 'from one key to another',
@@ -56,7 +60,7 @@ const SHAPES: readonly Shape[] = [
     covers: under(`${ROOT}quiet/`),
     options: { progressNotify: true },
   },
-  { name: 'slow', ...everything, sleepMs: 100, options: { maxBufferedRevisions: 10, prevKv: true } },
+  { name: 'slow', ...everything, sleepMs: 100, options: { maxBufferedRevisions: 10, prevKv: true, fragment: true } },
   { name: 'slow, event by event', ...folderA, by: 'events', sleepMs: 60, options: { maxBufferedBytes: 3_000 } },
   { name: 'leaves and comes back', ...everything, leavesAfter: 25, options: { prevKv: true } },
   { name: 'leaves late', ...folderA, leavesAfter: 10, sleepMs: 50, options: { maxBufferedRevisions: 5 } },

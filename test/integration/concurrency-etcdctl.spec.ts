@@ -1,44 +1,23 @@
 /** Our locks and elections beside `etcdctl lock` and `etcdctl elect`, in both directions; promise K1. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { EtcdClient } from '../../lib/client/client.js';
-import { eventually, findEtcd, startChild, startEtcd, type Child, type Etcd } from '../support/index.js';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { EtcdClient } from '../../lib/client/client.js';
+import { besideOthers } from '../support/beside-others.js';
+import { findEtcd, type Child } from '../support/index.js';
 
-let etcd: Etcd;
+const stage = besideOthers('etcdctl');
+const { run, keys, untilQueued } = stage;
 let client: EtcdClient;
-let children: Child[] = [];
 let name: string;
-let tests = 0;
-
-beforeAll(async () => {
-  etcd = await startEtcd();
-  client = new EtcdClient({ endpoints: etcd.endpoints });
-});
 
 beforeEach(() => {
-  name = `etcdctl/${process.pid}/${++tests}`;
-});
-
-afterEach(async () => {
-  await Promise.all(children.map((child) => child.stop()));
-  children = [];
-});
-
-afterAll(async () => {
-  await client.close();
-  await etcd.stop();
+  ({ client, name } = stage);
 });
 
 async function etcdctl(...args: string[]): Promise<Child> {
   const { etcdctl: program } = await findEtcd();
   if (program === undefined) throw new Error('the etcd of this machine came without etcdctl');
-  const child = await startChild(program, ['--endpoints', etcd.endpoint, ...args]);
-  children.push(child);
-  return child;
+  return run(program, ['--endpoints', stage.etcd.endpoint, ...args]);
 }
-
-const keys = async (): Promise<string[]> => (await etcd.gateway.getPrefix(`${name}/`)).map(({ key }) => key);
-const untilQueued = (count: number) =>
-  eventually(async () => (await keys()).length === count, { what: `${count} keys in the queue` });
 
 describe('etcdctl lock', () => {
   it('that is held keeps ours waiting, and hands over to it', async () => {

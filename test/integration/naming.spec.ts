@@ -8,6 +8,7 @@ import { registerEtcdResolver } from '../../lib/client/naming/grpc-resolver.js';
 import { ServiceEndpoints } from '../../lib/client/naming/service-endpoints.js';
 import { startContext } from '../nest/support/apps.js';
 import { eventually, startEtcd, startProxy, type Etcd, type TcpProxy } from '../support/index.js';
+import { runningMs } from '../support/running-time.js';
 import { Asker, startWho, WHO_PROTO, type WhoServer } from './naming/who.js';
 
 let etcd: Etcd;
@@ -149,14 +150,14 @@ describe('A gRPC client of etcd:///target', () => {
     'that %s fails at once while nobody is registered, says why, and serves as soon as somebody is',
     async (_how, options) => {
       const asking = asker(options);
-      const startedAt = performance.now();
+      const startedAt = runningMs();
       const failure = await asking.ask().catch((error: unknown) => error as grpc.ServiceError);
 
       expect(failure).toMatchObject({
         code: grpc.status.UNAVAILABLE,
         details: expect.stringContaining(`no endpoint is registered in etcd for ${target}`),
       });
-      expect(performance.now() - startedAt).toBeLessThan(2_000);
+      expect(runningMs() - startedAt).toBeLessThan(2_000);
 
       await serve('late');
       await eventually(() => asking.ask().catch(() => undefined), { what: 'an answer of the late server' });

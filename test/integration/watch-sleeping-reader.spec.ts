@@ -85,9 +85,9 @@ describe('A reader that sleeps (W4, C8)', () => {
 
     const events: string[] = [];
     for await (const event of sleeper) if (events.push(shown(event)) === 100_000) break;
-    // The machine may be busier at one time than at another.
+    // The machine may be busier at one time than at another, and the more so the slower it is.
     const delayAfterMs = await medianDelayMs(flood('unwatched', 10_000));
-    expect(delayMs - Math.max(delayBeforeMs, delayAfterMs)).toBeLessThan(50);
+    expect(delayMs).toBeLessThan(2 * Math.max(delayBeforeMs, delayAfterMs) + 50);
     const truth = await etcd.gateway.history('flood/', startRevision);
     expect(events).toEqual(truth.map(({ type, kv }) => `${type} ${kv.key}=${kv.value}@${kv.modRevision}`));
   }, 180_000);

@@ -1,7 +1,8 @@
 /** Our locks, elections and recipes beside those of Go's own packages, in both directions; promise K1. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { EtcdClient } from '../../lib/client/client.js';
-import { eventually, startChild, startEtcd, type Child, type Etcd } from '../support/index.js';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { EtcdClient } from '../../lib/client/client.js';
+import { besideOthers } from '../support/beside-others.js';
+import { eventually, type Child, type Etcd } from '../support/index.js';
 import { goProgram, MISSING } from './go-program.js';
 
 const program = await goProgram('concurrency-go');
@@ -14,40 +15,17 @@ describe('Locks, elections and recipes beside Go', () => {
     return;
   }
   const { path } = program;
+  const stage = besideOthers('interop');
+  const { run, keys, untilQueued } = stage;
   let etcd: Etcd;
   let client: EtcdClient;
-  let children: Child[] = [];
   let name: string;
-  let tests = 0;
-
-  beforeAll(async () => {
-    etcd = await startEtcd();
-    client = new EtcdClient({ endpoints: etcd.endpoints });
-  });
 
   beforeEach(() => {
-    name = `interop/${process.pid}/${++tests}`;
+    ({ etcd, client, name } = stage);
   });
 
-  afterEach(async () => {
-    await Promise.all(children.map((child) => child.stop()));
-    children = [];
-  });
-
-  afterAll(async () => {
-    await client.close();
-    await etcd.stop();
-  });
-
-  async function runGo(what: string, value = ''): Promise<Child> {
-    const child = await startChild(path, [etcd.endpoint, what, name, value]);
-    children.push(child);
-    return child;
-  }
-
-  const keys = async (): Promise<string[]> => (await etcd.gateway.getPrefix(`${name}/`)).map(({ key }) => key);
-  const untilQueued = (count: number) =>
-    eventually(async () => (await keys()).length === count, { what: `${count} keys in the queue` });
+  const runGo = (what: string, value = ''): Promise<Child> => run(path, [etcd.endpoint, what, name, value]);
 
   describe('Mutex', () => {
     it('of Go keeps ours waiting, and hands over to it', async () => {

@@ -1,5 +1,5 @@
 /** `EtcdModule.forFeature`: a module works in a namespace of its own, by injection and by decorators, and no other module does. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
   Inject,
   Injectable,
@@ -34,31 +34,19 @@ import {
   type Leadership,
   type WatchEvent,
 } from '../../lib/nest/index.js';
-import { eventually, startEtcd, type Etcd } from '../support/index.js';
+import { errorOf } from '../support/failure.js';
+import { eventually, type Etcd } from '../support/index.js';
 import { rootModule, startContext } from './support/apps.js';
+import { stageOfApps } from './support/stage.js';
 
+const stage = stageOfApps();
+const { apps, calls, client } = stage;
 let etcd: Etcd;
-const apps: INestApplicationContext[] = [];
-let calls: string[];
-
-beforeAll(async () => {
-  etcd = await startEtcd({ own: true });
-}, 60_000);
-
-afterAll(() => etcd.stop());
 
 beforeEach(async () => {
-  calls = [];
+  ({ etcd } = stage);
   await etcd.gateway.deletePrefix('shop/');
 });
-
-afterEach(async () => {
-  for (const app of apps.splice(0)) await app.close();
-});
-
-function client(options: { name?: string; isGlobal?: boolean } = {}): DynamicModule {
-  return EtcdModule.forRoot({ endpoints: etcd.endpoints, ...options });
-}
 
 async function start(...imports: (DynamicModule | Type)[]): Promise<INestApplicationContext> {
   const { app } = await startContext({ imports });
@@ -90,15 +78,6 @@ function consumerClass() {
 
 async function keys(): Promise<string[]> {
   return (await etcd.gateway.getPrefix('shop/')).map(({ key }) => key);
-}
-
-async function errorOf(work: Promise<unknown>): Promise<unknown> {
-  try {
-    await work;
-  } catch (error) {
-    return error;
-  }
-  throw new Error('it did not fail');
 }
 
 describe('in a module with EtcdModule.forFeature', () => {

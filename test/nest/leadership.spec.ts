@@ -1,7 +1,7 @@
 /** `@LeaderOnly()`, `@OnLeadershipAcquired()` and `@OnLeadershipLost()` in real apps on a real etcd: who leads, who is told, and what it leaves. */
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
   Catch,
   Controller,
@@ -12,8 +12,7 @@ import {
   UseFilters,
   UseGuards,
   type ExecutionContext,
-  type ModuleMetadata,
-  type Provider,
+  type INestApplicationContext,
 } from '@nestjs/common';
 import { APP_FILTER, NestFactory } from '@nestjs/core';
 import { Cron, CronExpression, ScheduleModule } from '@nestjs/schedule';
@@ -35,48 +34,27 @@ import {
   OnLeadershipAcquired,
   OnLeadershipLost,
   WithEtcdLock,
-  type EtcdModuleOptions,
   type Leadership,
   type LeadershipLost,
 } from '../../lib/nest/index.js';
-import { eventually, startEtcd, startProxy, type Etcd } from '../support/index.js';
-import { rootModule, startContext, startHttp, type Started } from './support/apps.js';
+import { errorOf } from '../support/failure.js';
+import { eventually, startProxy, type Etcd } from '../support/index.js';
+import { runningMs } from '../support/running-time.js';
+import { rootModule, startHttp, type Started } from './support/apps.js';
 import { CapturedLog } from './support/captured-log.js';
+import { stageOfApps } from './support/stage.js';
 
-type App = Awaited<ReturnType<typeof startContext>>['app'];
-
+const stage = stageOfApps();
+const { apps, calls, client, start } = stage;
 let etcd: Etcd;
-const apps: { close(): Promise<void> }[] = [];
-/** What methods have done, in order. */
-let calls: string[];
 /** A new one for each test, so that no test waits for the leases of another. */
 let election: string;
 let tests = 0;
 
-beforeAll(async () => {
-  etcd = await startEtcd({ own: true });
-}, 60_000);
-
-afterAll(() => etcd.stop());
-
 beforeEach(() => {
-  calls = [];
+  ({ etcd } = stage);
   election = `elections/${tests++}`;
 });
-
-afterEach(async () => {
-  for (const app of apps.splice(0)) await app.close();
-});
-
-function client(options: Partial<EtcdModuleOptions> & { name?: string } = {}): ReturnType<typeof EtcdModule.forRoot> {
-  return EtcdModule.forRoot({ endpoints: etcd.endpoints, ...options });
-}
-
-async function start(providers: Provider[], metadata: ModuleMetadata = {}): Promise<Started<App>> {
-  const started = await startContext({ imports: [client()], providers, ...metadata });
-  apps.push(started.app);
-  return started;
-}
 
 /** The values of the candidates, the leader's first. */
 async function candidates(): Promise<string[]> {
@@ -88,22 +66,13 @@ function called(count: number): Promise<unknown> {
   return eventually(() => calls.length >= count, { what: `${count} calls`, timeoutMs: 10_000 });
 }
 
-function leads({ app }: Started<App>): Promise<unknown> {
+function leads({ app }: Started<INestApplicationContext>): Promise<unknown> {
   return eventually(() => app.get(EtcdElections).isLeader(election), { what: 'the leadership', timeoutMs: 10_000 });
 }
 
-async function leading(started: Started<App>): Promise<Started<App>> {
+async function leading(started: Started<INestApplicationContext>): Promise<Started<INestApplicationContext>> {
   await leads(started);
   return started;
-}
-
-async function errorOf(work: Promise<unknown>): Promise<unknown> {
-  try {
-    await work;
-  } catch (error) {
-    return error;
-  }
-  throw new Error('it did not fail');
 }
 
 /** A provider whose method runs on the leader only. */
@@ -307,7 +276,7 @@ describe('@LeaderOnly', () => {
 describe('@LeaderOnly above @WithEtcdLock', () => {
   it.each([
     ['is lost', 'key-gone', ({ key }: Leadership) => etcd.gateway.delete(key)],
-    ['ends with the app', 'resigned', (_leadership: Leadership, app: App) => app.close()],
+    ['ends with the app', 'resigned', (_leadership: Leadership, app: INestApplicationContext) => app.close()],
   ])(
     'K2 M6 does not wait for the lock when the leadership %s, and does not run the method',
     async (_how, reason, end) => {
@@ -572,9 +541,9 @@ describe('the end of the leader', () => {
     const two = await start([Reports]);
     await eventually(async () => (await candidates()).length === 2, { what: 'a follower' });
 
-    const closing = one.app.close().then(() => performance.now());
+    const closing = one.app.close().then(() => runningMs());
     await leads(two);
-    const ledAt = performance.now();
+    const ledAt = runningMs();
 
     // The promise is 200 ms from the resignation, on a machine that has nothing else to do.
     expect(ledAt - (await closing)).toBeLessThan(2_000);
@@ -631,11 +600,11 @@ describe('the end of the leader', () => {
     const started = await start([reports()], { imports });
     await leads(started);
     proxy.blackHole();
-    const startedAt = performance.now();
+    const startedAt = runningMs();
 
     await started.app.close();
 
-    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    expect(runningMs() - startedAt).toBeLessThan(10_000);
   }, 20_000);
 });
 

@@ -15,6 +15,7 @@ import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { eventually, startChild, startEtcd, type Child, type Etcd } from '../support/index.js';
+import { runningMs } from '../support/running-time.js';
 import { closedEndpoint, rootModule, startContext } from './support/apps.js';
 import { CapturedLog } from './support/captured-log.js';
 import { Refusal, startFakeEtcd, type FakeEtcd } from './support/fake-etcd.js';
@@ -77,12 +78,12 @@ describe("connect: 'eager'", () => {
 
   it("M3 fails the start with each endpoint's reason once its time is over", async () => {
     const endpoints = [await closedEndpoint(), await closedEndpoint()];
-    const startedAt = performance.now();
+    const [startedAt, ranBefore] = [performance.now(), runningMs()];
 
     const error = await errorOfStart(eager(endpoints, { startTimeoutMs: 600 }));
 
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(590);
-    expect(performance.now() - startedAt).toBeLessThan(900);
+    expect(runningMs() - ranBefore).toBeLessThan(900);
     expect(error.message).toMatch(/^the etcd client "default" has connect: 'eager' and cannot be used/);
     for (const endpoint of endpoints) {
       expect(error.message).toContain(endpoint);
@@ -143,11 +144,11 @@ describe("connect: 'eager'", () => {
     });
 
     await child.waitForOutput(/failed to start: EtcdStartError: the etcd client "default"/);
-    const failedAt = performance.now();
+    const failedAt = runningMs();
     const { code } = await child.exited();
 
     expect(code).toBe(1);
-    expect(performance.now() - failedAt).toBeLessThan(1_000);
+    expect(runningMs() - failedAt).toBeLessThan(1_000);
   });
 
   it('M8 gives up at once when SIGTERM comes while it waits', async () => {
@@ -157,12 +158,12 @@ describe("connect: 'eager'", () => {
       START_TIMEOUT_MS: '30000',
     });
     await child.waitForOutput(/starting[^]*cannot use/);
-    const toldAt = performance.now();
+    const toldAt = runningMs();
 
     child.signal('SIGTERM');
     await child.exited();
 
-    expect(performance.now() - toldAt).toBeLessThan(2_000);
+    expect(runningMs() - toldAt).toBeLessThan(2_000);
     expect(child.output).toContain('the process got SIGTERM while it waited');
   });
 
@@ -229,11 +230,11 @@ describe('shutdown', () => {
       .kv.put('a', 'x')
       .catch((error: unknown) => error);
     await eventually(() => fake.count('/etcdserverpb.KV/Put') === 1);
-    const startedAt = performance.now();
+    const startedAt = runningMs();
 
     await app.close();
 
-    expect(performance.now() - startedAt).toBeLessThan(1_500);
+    expect(runningMs() - startedAt).toBeLessThan(1_500);
     expect(await put).toMatchObject({ code: 'ETCD_CLOSED', outcome: 'unknown' });
   });
 
@@ -252,11 +253,11 @@ describe('shutdown', () => {
     const { app } = await startContext({ imports: [EtcdModule.forRoot({ endpoints: await closedEndpoint() })] });
     const waiting = app.get(EtcdClient).kv.get('a');
     const refused = waiting.catch((error: unknown) => error);
-    const startedAt = performance.now();
+    const startedAt = runningMs();
 
     await app.close();
 
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(runningMs() - startedAt).toBeLessThan(500);
     expect(await refused).toMatchObject({ code: 'ETCD_CLOSED' });
   });
 
@@ -284,11 +285,11 @@ describe('shutdown', () => {
     });
     const client = app.get(EtcdClient);
     const close = jest.spyOn(client, 'close').mockReturnValue(new Promise(() => undefined));
-    const startedAt = performance.now();
+    const startedAt = runningMs();
 
     await app.close();
 
-    expect(performance.now() - startedAt).toBeLessThan(400);
+    expect(runningMs() - startedAt).toBeLessThan(400);
     expect(log.of('Etcd')).toEqual(['warn: not closed within 100 ms (shutdownTimeoutMs); going on without']);
     close.mockRestore();
     await client.close();
@@ -314,14 +315,14 @@ describe('a process of its own', () => {
 
     child.signal('SIGTERM');
     const { status, body } = await answer;
-    const answeredAt = performance.now();
+    const answeredAt = runningMs();
     const exit = await child.exited();
 
     expect(status).toBe(200);
     expect(JSON.parse(body)).toEqual({ value: 'but steady', state: 'ready' });
     expect(child.output).toMatch(/drained, etcd is ready[^]*\[Etcd\] closed/);
     expect(exit).toEqual({ code: null, signal: 'SIGTERM' });
-    expect(performance.now() - answeredAt).toBeLessThan(2_000);
+    expect(runningMs() - answeredAt).toBeLessThan(2_000);
   });
 
   it('M9 is as it was after 100 apps have come and gone', async () => {

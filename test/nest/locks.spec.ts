@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
   Controller,
   Get,
@@ -14,8 +14,6 @@ import {
   Scope,
   SetMetadata,
   type BeforeApplicationShutdown,
-  type ModuleMetadata,
-  type Provider,
 } from '@nestjs/common';
 import { APP_FILTER, ModuleRef, Reflector } from '@nestjs/core';
 import { Cron, CronExpression, ScheduleModule } from '@nestjs/schedule';
@@ -30,51 +28,27 @@ import {
   EtcdLockLostError,
   EtcdLocks,
   EtcdLockTimeoutError,
-  EtcdModule,
   EtcdModuleError,
   OnEtcdWatch,
   WithEtcdLock,
   type EtcdInvalidArgumentError,
-  type EtcdModuleOptions,
   type Lock,
   type WithEtcdLockOptions,
 } from '../../lib/nest/index.js';
-import { eventually, startEtcd, type Etcd } from '../support/index.js';
-import { startContext, startHttp, type Started } from './support/apps.js';
+import { errorOf } from '../support/failure.js';
+import { eventually, type Etcd } from '../support/index.js';
+import { runningMs } from '../support/running-time.js';
+import { startHttp } from './support/apps.js';
+import { stageOfApps } from './support/stage.js';
 
-type App = Awaited<ReturnType<typeof startContext>>['app'];
-
+const stage = stageOfApps();
+const { apps, calls, client, start } = stage;
 let etcd: Etcd;
-const apps: { close(): Promise<void> }[] = [];
-/** What methods have done, in order. */
-let calls: string[];
-
-beforeAll(async () => {
-  etcd = await startEtcd({ own: true });
-}, 60_000);
-
-afterAll(() => etcd.stop());
 
 beforeEach(async () => {
-  calls = [];
+  ({ etcd } = stage);
   await etcd.gateway.deletePrefix('locks/');
 });
-
-afterEach(async () => {
-  for (const app of apps.splice(0)) await app.close();
-});
-
-function client(
-  options: Partial<EtcdModuleOptions> & { name?: string; isGlobal?: boolean } = {},
-): ReturnType<typeof EtcdModule.forRoot> {
-  return EtcdModule.forRoot({ endpoints: etcd.endpoints, ...options });
-}
-
-async function start(providers: Provider[], metadata: ModuleMetadata = {}): Promise<Started<App>> {
-  const started = await startContext({ imports: [client()], providers, ...metadata });
-  apps.push(started.app);
-  return started;
-}
 
 async function keysOf(lock: string): Promise<string[]> {
   return (await etcd.gateway.getPrefix(`locks/${lock}/`)).map(({ key }) => key);
@@ -82,15 +56,6 @@ async function keysOf(lock: string): Promise<string[]> {
 
 function gone(lock: string): Promise<unknown> {
   return eventually(async () => (await keysOf(lock)).length === 0, { what: `the end of lock ${lock}` });
-}
-
-async function errorOf(work: Promise<unknown>): Promise<unknown> {
-  try {
-    await work;
-  } catch (error) {
-    return error;
-  }
-  throw new Error('it did not fail');
 }
 
 /** A method that begins, waits to be let go, and ends. */
@@ -725,13 +690,13 @@ describe('M20 a request that its client aborts', () => {
     waiter!.end();
     await eventually(async () => (await keysOf('aborted')).length === 2, { what: 'one that waits' });
 
-    const abortedAt = performance.now();
+    const abortedAt = runningMs();
     waiter!.destroy();
     await eventually(async () => (await keysOf('aborted')).length === 1, { what: 'the end of the wait' });
     holder!.destroy();
     await gone('aborted');
 
-    expect(performance.now() - abortedAt).toBeLessThan(2_000); // two of them
+    expect(runningMs() - abortedAt).toBeLessThan(2_000); // two of them
     expect(calls).toEqual(['begin']);
   });
 });

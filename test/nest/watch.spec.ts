@@ -1,5 +1,5 @@
 /** `@OnEtcdWatch()` in real apps on a real etcd: who is called, in which order, around what, and when it ends. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
   Catch,
   Controller,
@@ -12,8 +12,7 @@ import {
   UsePipes,
   type ArgumentsHost,
   type ExecutionContext,
-  type ModuleMetadata,
-  type Type,
+  type INestApplicationContext,
 } from '@nestjs/common';
 import { APP_GUARD, Reflector } from '@nestjs/core';
 import { Registry } from 'prom-client';
@@ -22,52 +21,28 @@ import { EtcdMetricsModule } from '../../lib/metrics/index.js';
 import {
   EtcdClient,
   EtcdCompactedError,
-  EtcdModule,
   EtcdModuleError,
   fromEtcdWatch,
   OnEtcdWatch,
   prefix,
-  type EtcdModuleOptions,
   type FollowChange,
   type WatchEvent,
 } from '../../lib/nest/index.js';
-import { eventually, startEtcd, startProxy, type Etcd } from '../support/index.js';
-import { startContext, type Started } from './support/apps.js';
+import { errorOf } from '../support/failure.js';
+import { eventually, startProxy, type Etcd } from '../support/index.js';
+import { stageOfApps } from './support/stage.js';
 
-type App = Awaited<ReturnType<typeof startContext>>['app'];
-
+const stage = stageOfApps();
+const { calls, client, start } = stage;
 let etcd: Etcd;
-const apps: App[] = [];
-/** What handlers were called with, in order. */
-let calls: string[];
-
-beforeAll(async () => {
-  etcd = await startEtcd({ own: true });
-}, 60_000);
-
-afterAll(() => etcd.stop());
 
 beforeEach(async () => {
-  calls = [];
+  ({ etcd } = stage);
   await etcd.gateway.deletePrefix('watched/');
 });
 
-afterEach(async () => {
-  for (const app of apps.splice(0)) await app.close();
-});
-
-function client(name?: string, options: Partial<EtcdModuleOptions> = {}): ReturnType<typeof EtcdModule.forRoot> {
-  return EtcdModule.forRoot({ endpoints: etcd.endpoints, ...(name !== undefined && { name }), ...options });
-}
-
-async function start(providers: Type[], metadata: ModuleMetadata = {}): Promise<Started<App>> {
-  const started = await startContext({ imports: [client()], providers, ...metadata });
-  apps.push(started.app);
-  return started;
-}
-
 /** Once all watches of the client are in place, what is written is reported. */
-async function placed(app: App, count = 1): Promise<void> {
+async function placed(app: INestApplicationContext, count = 1): Promise<void> {
   const { watch } = app.get(EtcdClient);
   await eventually(() => watch.stats().watches >= count && watch.stats().streams > 0, { what: `${count} watches` });
   const probe = watch.watch('watched-probe');
@@ -157,7 +132,9 @@ describe('@OnEtcdWatch', () => {
         note(event);
       }
     }
-    const { app, log } = await start([Named], { imports: [client(), client('second'), client('third')] });
+    const { app, log } = await start([Named], {
+      imports: [client(), client({ name: 'second' }), client({ name: 'third' })],
+    });
     const second = app.get<EtcdClient>('EtcdClient:second');
     await eventually(() => second.watch.stats().streams === 1, { what: 'the watch' });
 
@@ -234,7 +211,7 @@ describe('@OnEtcdWatch', () => {
         note(event);
       }
     }
-    const { app } = await start([Stuck], { imports: [client(undefined, { shutdownTimeoutMs: 50 })] });
+    const { app } = await start([Stuck], { imports: [client({ shutdownTimeoutMs: 50 })] });
     await placed(app, 2);
 
     await put('a', 'b');
@@ -420,7 +397,7 @@ describe('when history is compacted', () => {
       }
     }
     await using proxy = await startProxy({ targetPort: etcd.members[0]!.port });
-    const imports = [client(undefined, { endpoints: [proxy.endpoint] })];
+    const imports = [client({ endpoints: [proxy.endpoint] })];
     const { app } = await start([Followed], { imports });
     await called(1);
     await placed(app);
@@ -481,7 +458,7 @@ describe('at the end of the app', () => {
         return new Promise(() => undefined);
       }
     }
-    const { app, log } = await start([Stuck], { imports: [client(undefined, { shutdownTimeoutMs: 100 })] });
+    const { app, log } = await start([Stuck], { imports: [client({ shutdownTimeoutMs: 100 })] });
     await placed(app);
     await put('a');
     await called(1);
@@ -538,10 +515,3 @@ describe('fromEtcdWatch', () => {
     expect(calls).toEqual(['reset']);
   });
 });
-
-async function errorOf(work: Promise<unknown>): Promise<unknown> {
-  return work.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-}

@@ -8,6 +8,8 @@ import { EtcdHealthIndicator, EtcdHealthModule } from 'nest-etcd/health';
 import { EtcdMetricsModule } from 'nest-etcd/metrics';
 
 const endpoints = (process.env['ETCD_ENDPOINTS'] ?? '').split(',');
+/** Nobody listens there, and only root could. */
+const deadEndpoint = 'http://127.0.0.1:1';
 const key = `package/${process.argv[2]}`;
 
 @Controller()
@@ -29,6 +31,11 @@ class AppController {
   @Get('health')
   check(): Promise<HealthCheckResult> {
     return this.health.check([() => this.etcd.pingCheck('etcd')]);
+  }
+
+  @Get('health/of-half')
+  checkHalf(): Promise<HealthCheckResult> {
+    return this.health.check([() => this.etcd.pingCheck('etcd', { client: 'half', require: 'any' })]);
   }
 }
 
@@ -56,6 +63,7 @@ class ScopedModule {}
     ScopedModule,
     EtcdModule.forRoot({ endpoints }),
     EtcdModule.forRootAsync({ name: 'second', useFactory: () => ({ endpoints }) }),
+    EtcdModule.forRoot({ name: 'half', endpoints: [...endpoints, deadEndpoint] }),
     EtcdHealthModule,
     EtcdMetricsModule.forRoot(),
   ],
@@ -63,16 +71,22 @@ class ScopedModule {}
 })
 class AppModule {}
 
+async function statusAndBody(url: string): Promise<[number, unknown]> {
+  const answer = await fetch(url);
+  return [answer.status, await answer.json()];
+}
+
 async function main(): Promise<void> {
   const app = await NestFactory.create(AppModule, { logger: ['error'] });
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
   const { value } = (await (await fetch(`${url}/round-trip`)).json()) as { value: string };
   const scoped: unknown = await (await fetch(`${url}/scoped`)).json();
-  const health = await fetch(`${url}/health`);
+  const health = await statusAndBody(`${url}/health`);
+  const halfHealth = await statusAndBody(`${url}/health/of-half`);
   const metrics = await (await fetch(`${url}/metrics`)).text();
   const puts = metrics.split('\n').filter((line) => /^grpc_client_handled_total\{.*grpc_method="Put"/.test(line));
-  console.log(JSON.stringify({ value, scoped, healthStatus: health.status, health: await health.json(), puts }));
+  console.log(JSON.stringify({ value, scoped, health, halfHealth, puts }));
   await app.close();
 }
 

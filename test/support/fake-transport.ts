@@ -1,6 +1,5 @@
 /** Members of a make-believe cluster behind the lowest seam: which of them connect, hang, answer, or fall silent is scripted. */
 import type { Endpoint } from '../../lib/client/endpoint.js';
-import { serverCodecOf } from '../../lib/client/rpc/codec.js';
 import type { MethodInfo } from '../../lib/client/rpc/rpc.js';
 import {
   GrpcCode,
@@ -12,6 +11,7 @@ import {
   type TransportEvents,
   type TransportStream,
 } from '../../lib/client/transport/transport.js';
+import { serverCodecOf } from './server-codec.js';
 
 /** What a member does when somebody connects. */
 export type ConnectBehaviour =
@@ -43,8 +43,8 @@ export class FakeTransportCall {
   }
 
   /** Fails with a status, by default with the code of an error that etcd does not list. */
-  fail(details: string, code: number = GrpcCode.unknown): void {
-    this.end({ code, details }, undefined);
+  fail(details: string, code: number = GrpcCode.unknown, cut?: RpcStatus['cut']): void {
+    this.end({ code, details, cut }, undefined);
   }
 
   /** Succeeds with these bytes, or with none at all. */

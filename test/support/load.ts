@@ -3,8 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { EtcdClient } from '../../lib/client/client.js';
 import { EtcdError } from '../../lib/client/errors.js';
 import type { Etcd } from './etcd/cluster.js';
+import { runningMs } from './running-time.js';
 
-/** One call of the load. Times are milliseconds on the monotonic clock. */
+/** One call of the load. Times are those of `runningMs()`. */
 export interface LoadRecord {
   readonly kind: 'read' | 'write';
   /** Writes go to a key of their own, so that its version tells how often it was applied. */
@@ -81,7 +82,7 @@ export class Load {
 
   private async call(kind: LoadRecord['kind'], index: number): Promise<void> {
     const key = kind === 'write' ? `${this.options.prefix}${index}` : `${this.options.prefix}read`;
-    const startedAt = performance.now();
+    const startedAt = runningMs();
     let error: EtcdError | undefined;
     try {
       if (kind === 'write') await this.client.kv.put(key, `value ${index}`);
@@ -90,7 +91,7 @@ export class Load {
       if (!(caught instanceof EtcdError)) throw caught;
       error = caught;
     }
-    this.records.push({ kind, key, startedAt, endedAt: performance.now(), error });
+    this.records.push({ kind, key, startedAt, endedAt: runningMs(), error });
   }
 }
 

@@ -11,8 +11,8 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { serverCodecOf } from '../../lib/client/rpc/codec.js';
 import type { KeyPair } from './etcd/certificates.js';
+import { serverCodecOf } from './server-codec.js';
 
 const LOOPBACK = '127.0.0.1';
 const FRAME_HEAD_BYTES = 5;

@@ -46,6 +46,7 @@ describe('options', () => {
       autoSyncIntervalMs: 0,
       rejectOldCluster: false,
       requireTls: false,
+      transport: 'http2',
       tls: undefined,
       auth: undefined,
     });
@@ -100,6 +101,15 @@ describe('options', () => {
   it('shows what a refused number was', () => {
     expect(messageOf({ endpoints: ENDPOINTS, callTimeoutMs: '5s' })).toBe(
       'option callTimeoutMs must be an integer from 1 to 2147483647, but is "5s"',
+    );
+  });
+
+  it('transport is http2 or grpc-js', () => {
+    for (const transport of ['http2', 'grpc-js'] as const) {
+      expect(resolve({ endpoints: ENDPOINTS, transport }).transport).toBe(transport);
+    }
+    expect(messageOf({ endpoints: ENDPOINTS, transport: 'quic' })).toContain(
+      "option transport must be 'http2' or 'grpc-js'",
     );
   });
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"regexp"
@@ -29,9 +30,11 @@ type task struct {
 	Prefix     string   `json:"prefix"`
 	Keys       int      `json:"keys"`
 	ValueBytes int      `json:"valueBytes"`
+	Versions   int      `json:"versions"`
 	Count      int      `json:"count"`
 	TTLSeconds int64    `json:"ttlSeconds"`
 	Flood      []string `json:"flood"`
+	ServerPid  int      `json:"serverPid"`
 }
 
 type trial struct {
@@ -106,6 +109,8 @@ func prepare(asked task) (measure, error) {
 	switch asked.Workload {
 	case "leases":
 		return func(how trial) (figures, error) { return holdLeases(asked, how) }, nil
+	case "history":
+		return func(trial) (figures, error) { return catchUp(asked) }, nil
 	case "start":
 		return func(trial) (figures, error) { return firstAnswer(asked) }, nil
 	case "memory":
@@ -148,6 +153,38 @@ func cpuTime() time.Duration {
 		panic(err)
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// Counts for other processes, by the name of the figure. The function that it returns adds how many cores each kept busy.
+func startOthers(others map[string]int) func(figures) figures {
+	before := map[string]float64{}
+	for name, pid := range others {
+		before[name] = cpuSeconds(pid)
+	}
+	startedAt := time.Now()
+	return func(measured figures) figures {
+		seconds := time.Since(startedAt).Seconds()
+		for name, pid := range others {
+			if cores := (cpuSeconds(pid) - before[name]) / seconds; !math.IsNaN(cores) {
+				measured[name] = cores
+			}
+		}
+		return measured
+	}
+}
+
+const tickSeconds = 0.01
+
+// User and system time of a process so far, to a hundredth; NaN where nobody tells. See proc(5).
+func cpuSeconds(pid int) float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return math.NaN()
+	}
+	fields := strings.Fields(string(text[strings.LastIndex(string(text), ")")+1:]))
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	return (user + system) * tickSeconds
 }
 
 func (f figures) withLatencies(times []time.Duration) figures {
@@ -295,11 +332,63 @@ func prepareWatching(client *clientv3.Client, asked task) (measure, error) {
 		<-channel
 		go read(channel)
 	}
-	allow, err := startFlood(asked, prefix)
+	allow, writerPid, err := startFlood(asked, prefix)
+	others := map[string]int{"serverCores": asked.ServerPid, "writerCores": writerPid}
 	return func(how trial) (figures, error) {
 		times, err := lone(client, prefix+"0", min(loneWrites, how.MaxOperations), events)
-		return flooded(how, events, allow, putsPerTxn(asked)).withLatencies(times), err
+		stopOthers := startOthers(others)
+		return stopOthers(flooded(how, events, allow, putsPerTxn(asked))).withLatencies(times), err
 	}, err
+}
+
+// Catches up once, by a client of its own: from the creation of the first watch to the last event.
+func catchUp(asked task) (figures, error) {
+	client, err := newClient()
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	if _, err := client.Get(ctx, asked.Prefix+"0"); err != nil {
+		return nil, err
+	}
+	runtime.GC()
+	time.Sleep(settleCatchUp)
+	running, stopOthers := startMeter(), startOthers(map[string]int{"serverCores": asked.ServerPid})
+	total := readAll(client, asked)
+	return stopOthers(running.stop(total)), nil
+}
+
+// One watch on all keys, or as many as are asked for, each on one of them. Returns how many events there were.
+func readAll(client *clientv3.Client, asked task) int64 {
+	events := make(chan int, 1024)
+	done := make(chan struct{})
+	defer close(done)
+	for index := range asked.Count {
+		key, options := asked.Prefix+strconv.Itoa(index), []clientv3.OpOption{clientv3.WithRev(1)}
+		if asked.Count == 1 {
+			key, options = asked.Prefix, append(options, clientv3.WithPrefix())
+		}
+		go func() {
+			for response := range client.Watch(ctx, key, options...) {
+				for _, event := range response.Events {
+					_ = string(event.Kv.Value)
+				}
+				select {
+				case events <- len(response.Events):
+				case <-done:
+					return
+				}
+			}
+		}()
+	}
+	total := asked.Count * asked.Versions
+	if asked.Count == 1 {
+		total = asked.Keys * asked.Versions
+	}
+	for received := 0; received < total; {
+		received += <-events
+	}
+	return int64(total)
 }
 
 func lone(client *clientv3.Client, key string, writes int64, events <-chan int) ([]time.Duration, error) {
@@ -337,26 +426,30 @@ func flooded(how trial, events <-chan int, allow func(int), perTxn int) figures 
 	return running.stop(int64(received))
 }
 
-func startFlood(asked task, prefix string) (func(int), error) {
+func startFlood(asked task, prefix string) (func(int), int, error) {
 	sizes := []string{strconv.Itoa(max(asked.Count, putsPerTxn(asked))), strconv.Itoa(putsPerTxn(asked)), strconv.Itoa(asked.ValueBytes)}
 	arguments := append(append([]string{}, asked.Flood[1:]...), append([]string{prefix}, sizes...)...)
 	command := exec.Command(asked.Flood[0], arguments...)
 	command.Stderr = os.Stderr
 	input, err := command.StdinPipe()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	allow := func(transactions int) {
 		if _, err := input.Write([]byte(strings.Repeat(".", transactions))); err != nil {
 			panic(err)
 		}
 	}
-	return allow, command.Start()
+	if err := command.Start(); err != nil {
+		return nil, 0, err
+	}
+	return allow, command.Process.Pid, nil
 }
 
 const (
-	granting = 64
-	settle   = 300 * time.Millisecond
+	granting      = 64
+	settle        = 300 * time.Millisecond
+	settleCatchUp = 50 * time.Millisecond
 )
 
 func holdLeases(asked task, how trial) (figures, error) {

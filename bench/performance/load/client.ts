@@ -10,7 +10,7 @@ export interface LoadClient {
   writeTxn(key: string, value: string): Promise<unknown>;
   /** Reads all keys with this start, and looks at each key and value as text. @returns how much text that is */
   range(prefix: string): Promise<number>;
-  /** Watches a key, or all keys with a start. Resolves when the watch is in place. */
+  /** Watches a key, or all keys with a start, from now on or from the past. Resolves when the watch is in place. */
   watch(what: Watched, onEvent: (value: string) => void): Promise<unknown>;
   /** Grants a lease and keeps it alive from then on. Not every client can. */
   keepAlive?(ttlSeconds: number): Promise<unknown>;
@@ -21,7 +21,10 @@ export interface LoadClient {
   close(): Promise<void>;
 }
 
-export type Watched = { readonly key: string } | { readonly prefix: string };
+export type Watched = ({ readonly key: string } | { readonly prefix: string }) & {
+  /** The first revision to report, itself included; left out for what happens from now on. */
+  readonly startRevision?: number;
+};
 
 /** Makes a client that has not connected yet. */
 export type MakeClient = (endpoint: string) => LoadClient;

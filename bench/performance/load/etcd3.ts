@@ -34,8 +34,10 @@ class Peer implements LoadClient {
   }
 
   async watch(watched: Watched, onEvent: (value: string) => void): Promise<unknown> {
-    const builder = this.client.watch();
-    const watcher = await ('key' in watched ? builder.key(watched.key) : builder.prefix(watched.prefix)).create();
+    const all = this.client.watch();
+    const builder = 'key' in watched ? all.key(watched.key) : all.prefix(watched.prefix);
+    if (watched.startRevision !== undefined) builder.startRevision(String(watched.startRevision));
+    const watcher = await builder.create();
     return watcher.on('put', (kv) => onEvent(kv.value.toString()));
   }
 

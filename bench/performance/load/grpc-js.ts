@@ -81,10 +81,11 @@ class Stubs implements LoadClient {
   }
 
   async watch(watched: Watched, onEvent: (value: string) => void): Promise<void> {
-    const request =
+    const keys =
       'key' in watched
         ? { key: Buffer.from(watched.key) }
         : { key: Buffer.from(watched.prefix), range_end: endOf(watched.prefix) };
+    const request = { ...keys, start_revision: watched.startRevision ?? 0 };
     const watchId = await new Promise<string>((resolve) => {
       this.created.push(resolve);
       this.watchStream().write({ create_request: request });
@@ -93,6 +94,7 @@ class Stubs implements LoadClient {
   }
 
   close(): Promise<void> {
+    this.stream?.on('error', () => undefined).cancel();
     this.kv.close();
     this.watches.close();
     return Promise.resolve();

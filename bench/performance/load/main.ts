@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline';
 import type { LoadClient, MakeClient } from './client.js';
 import { holdLeases, prepareView } from './holding.js';
+import { catchUp } from './history.js';
 import { firstAnswer, peakOfRange } from './once.js';
 import { prepareOperation } from './operations.js';
 import type { Answer, Figures, Question, Task, Trial } from './protocol.js';
@@ -31,6 +32,8 @@ async function prepare(task: Task): Promise<(trial: Trial) => Promise<Figures>> 
   switch (task.workload) {
     case 'leases':
       return (trial) => holdLeases(make, task, trial);
+    case 'history':
+      return () => catchUp(make, task);
     case 'start':
       return () => firstAnswer(make, task, importMs);
     case 'memory':

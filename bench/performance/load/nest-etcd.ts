@@ -1,5 +1,5 @@
 /** This project's client, as built, in its variants. */
-import { compare, EtcdClient, get, prefix, put, type EtcdClientOptions } from 'nest-etcd/client';
+import { compare, EtcdClient, EtcdClosedError, get, prefix, put, type EtcdClientOptions } from 'nest-etcd/client';
 import type { LoadClient, MakeClient, Watched } from './client.js';
 
 type Variant = Omit<EtcdClientOptions, 'endpoints'>;
@@ -49,11 +49,14 @@ class NestEtcd implements LoadClient {
   }
 
   watch(watched: Watched, onEvent: (value: string) => void): Promise<unknown> {
-    const watcher = this.client.watch.watch('key' in watched ? watched.key : prefix(watched.prefix));
+    const { startRevision } = watched;
+    const watcher = this.client.watch.watch('key' in watched ? watched.key : prefix(watched.prefix), { startRevision });
     const read = async (): Promise<void> => {
       for await (const { kv } of watcher) onEvent(kv.value);
     };
-    void read();
+    read().catch((error: unknown) => {
+      if (!(error instanceof EtcdClosedError)) throw error;
+    });
     return watcher.created;
   }
 

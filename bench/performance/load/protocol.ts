@@ -2,7 +2,7 @@
 
 /** What can be done with a client. */
 export type Workload =
-  'get' | 'put' | 'txn-read' | 'txn-write' | 'range' | 'watch' | 'leases' | 'view' | 'start' | 'memory';
+  'get' | 'put' | 'txn-read' | 'txn-write' | 'range' | 'watch' | 'history' | 'leases' | 'view' | 'start' | 'memory';
 
 /** One workload in one size. */
 export interface Task {
@@ -12,11 +12,15 @@ export interface Task {
   readonly prefix: string;
   readonly keys: number;
   readonly valueBytes: number;
+  /** How often each of these keys was written. */
+  readonly versions: number;
   /** How many watches or leases. */
   readonly count: number;
   readonly ttlSeconds: number;
   /** The command that writes what is watched. */
   readonly flood: readonly string[];
+  /** The process of the server, whose processor time is counted too. */
+  readonly serverPid: number;
 }
 
 /** How long, and how much at a time. */

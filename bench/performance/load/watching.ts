@@ -1,7 +1,7 @@
 /** Watches: how long an event takes, and how many a second arrive while another process writes as fast as it is let. */
 import { spawn } from 'node:child_process';
 import type { LoadClient } from './client.js';
-import { latencies, startMeter } from './meter.js';
+import { latencies, startMeter, startOthers } from './meter.js';
 import type { Figures, Task, Trial } from './protocol.js';
 
 const LONE_WRITES = 50;
@@ -24,14 +24,16 @@ export async function prepareWatching(client: LoadClient, task: Task): Promise<(
     task.count === 1 ? [{ prefix }] : Array.from({ length: task.count }, (_, index) => ({ key: `${prefix}${index}` }));
   await Promise.all(watched.map((what) => client.watch(what, () => onEvent())));
   const flood = new Flood(task, prefix);
+  const others = { serverCores: task.serverPid, writerCores: flood.pid };
   return async (trial) => {
     const delays = await lone(client, `${prefix}0`, Math.min(LONE_WRITES, trial.maxOperations), (listen) => {
       onEvent = listen;
     });
+    const stopOthers = startOthers(others);
     const rate = await flooded(flood, trial, (listen) => {
       onEvent = listen;
     });
-    return { ...rate, ...delays };
+    return { ...rate, ...stopOthers(), ...delays };
   };
 }
 
@@ -70,6 +72,7 @@ function flooded(flood: Flood, trial: Trial, listen: Listen): Promise<Figures> {
 /** The process that writes. */
 class Flood {
   readonly putsPerTxn: number;
+  readonly pid: number;
   private readonly input;
 
   constructor(task: Task, prefix: string) {
@@ -81,6 +84,7 @@ class Flood {
     child.on('exit', () => {
       throw new Error('the writing process has ended');
     });
+    this.pid = child.pid!;
     this.input = child.stdin;
   }
 

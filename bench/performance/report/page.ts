@@ -3,7 +3,7 @@ import { format, resolveConfig } from 'prettier';
 import { withFigures } from '../../reliability/report.js';
 import { type Results } from '../results.js';
 import { plotsOf } from './plots.js';
-import { barTable, caseTables, conditions } from './tables.js';
+import { barTable, caseTables, conditions, watchProfile } from './tables.js';
 
 /** @throws {Error} when the page has lost a mark. */
 export async function renderPage(page: string, results: Results): Promise<string> {
@@ -11,6 +11,7 @@ export async function renderPage(page: string, results: Results): Promise<string
   const sections = {
     conditions: conditions(results),
     bars: barTable(results),
+    watches: watchProfile(results) ?? 'Not measured in this run.',
     plots: images.join('\n\n'),
     tables: caseTables(results),
   };

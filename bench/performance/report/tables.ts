@@ -7,6 +7,7 @@ import { summarize, type Summary } from '../statistics.js';
 import { SUBJECTS, type SubjectName } from '../subjects.js';
 
 type Row = readonly string[];
+type Profiled = Pick<Results, 'set' | 'series'>;
 
 function table(head: Row, rows: readonly Row[]): string {
   const line = (cells: Row): string => `| ${cells.join(' | ')} |`;
@@ -87,6 +88,27 @@ function comparison(one: Case, inFlight: number, subject: SubjectName, results: 
   const isMore = FIGURES[figure]!.better === 'more';
   const times = isMore ? ratio(ours, theirs) : ratio(theirs, ours);
   return times === undefined || !Number.isFinite(times.median) ? '–' : `${show(times.median)} ×`;
+}
+
+/** Who is busy while events are read, if that was measured. Where it is the reader, its cost sets the pace. */
+export function watchProfile(results: Profiled): string | undefined {
+  const cases = casesOf(results.set).filter(({ workload }) => workload === 'watch' || workload === 'history');
+  const rows = cases.flatMap((one) => one.levels[0]!.subjects.flatMap((subject) => profileRow(one, subject, results)));
+  if (rows.length === 0) return undefined;
+  return table(['load', 'client', 'etcd', 'writing program', 'reading client', 'together'], rows);
+}
+
+/** None without figures of the server: not every system tells. */
+function profileRow(one: Case, subject: SubjectName, results: Profiled): Row[] {
+  const medianOf = (figure: string): number | undefined =>
+    summarize(samplesAt(results, { case: one.id, inFlight: one.levels[0]!.inFlight, subject, figure }))?.median;
+  const server = medianOf('serverCores');
+  if (server === undefined) return [];
+  const writer = medianOf('writerCores');
+  const reader = medianOf('cpuMsPerSecond')! / 1_000;
+  const together = server + (writer ?? 0) + reader;
+  const cells = [server, writer, reader, together].map((cores) => (cores === undefined ? '–' : cores.toFixed(2)));
+  return [[one.title, SUBJECTS[subject].title, ...cells]];
 }
 
 /** Why some have no figures. */

@@ -3,6 +3,7 @@ import { systemClock, type Clock, type Random } from '../clock.js';
 import { keyBytes, toKeyRange, type Key, type KeyRangeLike, type Value } from '../key-range.js';
 import { KeyValue } from '../key-value.js';
 import { requireTimeout } from '../options.js';
+import { AbortListeners } from '../rpc/abort-listeners.js';
 import { COMPACT, DELETE_RANGE, PUT, RANGE, TXN } from '../rpc/methods.js';
 import type { Rpc } from '../rpc/rpc.js';
 import { optionalWholeNumber, requireWholeNumber } from './arguments.js';
@@ -96,7 +97,7 @@ export class EtcdKv {
     server: ScanParts['server'] = { hasRangeStream: true },
   ) {
     const { callTimeoutMs } = limits;
-    this.scanParts = { rpc, callTimeoutMs, clock: time.clock, server };
+    this.scanParts = { rpc, callTimeoutMs, clock: time.clock, aborts: new AbortListeners(), server };
   }
 
   /** @internal The same service over another seam, as a view of the client has one. */
@@ -162,8 +163,8 @@ export class EtcdKv {
   }
 
   /**
-   * Reads every key of a range at one revision, however many there are: in pages, so that no answer is large, and the
-   * next one when the loop asks for it. Leaving the loop ends it.
+   * Reads every key of a range at one revision, however many there are: in pages, so that no answer is large, one ahead
+   * of a loop that reads on. Leaving the loop ends it.
    *
    * Reads by RangeStream where the server has it (etcd 3.7), by pages before.
    *

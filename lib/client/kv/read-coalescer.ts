@@ -9,7 +9,7 @@ import { BatchWidth } from './batch-width.js';
 import { LoneReads } from './lone-reads.js';
 import type { Reach } from './pending-read.js';
 import { kindOf } from './read-kind.js';
-import { ReadLane, type LaneParts } from './read-lane.js';
+import { ReadLane, type LaneParts, type ReadLoad } from './read-lane.js';
 
 /** What a client reads through. */
 export interface CoalescerParts {
@@ -40,6 +40,7 @@ const NONE = Object.freeze({});
 export class ReadCoalescer implements Rpc {
   private readonly lone = new LoneReads();
   private readonly lanes = new Map<number, ReadLane>();
+  private readonly load: ReadLoad = { pending: 0 };
   private readonly laneParts: Omit<LaneParts, 'width'>;
 
   constructor(private readonly parts: CoalescerParts) {
@@ -52,6 +53,7 @@ export class ReadCoalescer implements Rpc {
       callTimeoutMs,
       maxRequestBytes,
       lone: this.lone,
+      load: this.load,
       aborts: new AbortListeners(),
     };
   }
@@ -61,13 +63,6 @@ export class ReadCoalescer implements Rpc {
     let waiting = 0;
     for (const lane of this.lanes.values()) waiting += lane.waiting;
     return waiting;
-  }
-
-  /** Those, and the reads that are on their way with others. */
-  private get pending(): number {
-    let pending = 0;
-    for (const lane of this.lanes.values()) pending += lane.pending;
-    return pending;
   }
 
   unary<Req extends object, Res>(
@@ -94,7 +89,7 @@ export class ReadCoalescer implements Rpc {
     if (this.lone.has(request)) return this.lone.ask(this.parts.rpc, request, options);
     const lane = this.laneOf(kind);
     // The seam below guards memory by counting calls, and a transaction is one: here its reads are counted.
-    if (this.pending >= this.parts.limits.maxPendingCalls && !this.parts.reach().canSend)
+    if (this.load.pending >= this.parts.limits.maxPendingCalls && !this.parts.reach().canSend)
       return Promise.reject(this.overloadedError());
     return lane.read(request, options);
   }

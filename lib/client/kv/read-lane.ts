@@ -14,6 +14,13 @@ export interface LaneParts extends Omit<BatchParts, 'sendAlone'> {
   readonly callTimeoutMs: number;
   /** The most bytes of the requests in one transaction. */
   readonly maxRequestBytes: number;
+  readonly load: ReadLoad;
+}
+
+/** What the lanes of a client count together. */
+export interface ReadLoad {
+  /** Reads that were not sent yet, and those that are on their way with others. */
+  pending: number;
 }
 
 /** Calls of one lane that are on their way at the same time: more of them make all of them dearer. */
@@ -34,7 +41,6 @@ export class ReadLane {
   /** How many reads of the queue, from its start, wait for a call to be answered. */
   private held = 0;
   private inFlight = 0;
-  private travelling = 0;
   private isTurnWatched = false;
   private alarmAt = Infinity;
   private cancelAlarm: (() => void) | undefined;
@@ -50,11 +56,6 @@ export class ReadLane {
     return this.queue.length;
   }
 
-  /** Those, and the reads that are on their way with others. */
-  get pending(): number {
-    return this.queue.length + this.travelling;
-  }
-
   /** Sends a read, with others if there are any. */
   read(request: wire.RangeRequest, options: RpcCallOptions): Promise<wire.RangeResponse> {
     return new Promise((resolve, reject) => {
@@ -62,6 +63,7 @@ export class ReadLane {
       const read = new PendingRead(request, options, timeoutMs, resolve, reject);
       if (this.parts.width.reads === 1 && this.queue.length === 0) return this.sendFirst(read);
       this.queue.push(read);
+      this.parts.load.pending += 1;
       this.watchTurn();
     });
   }
@@ -134,19 +136,20 @@ export class ReadLane {
     const reads = this.take();
     const [first] = reads;
     if (reads.length === 1 && first !== undefined) return this.sendFirst(first);
-    const wanted = reads.filter((read) => read.listen(this.parts.aborts));
+    const { aborts, load } = this.parts;
+    const wanted = reads.filter((read) => read.listen(aborts));
     if (wanted.length === 0) return;
     this.inFlight += 1;
-    this.travelling += wanted.length;
+    load.pending += wanted.length;
     void new ReadBatch(wanted, this.batchParts).send().then(() => {
-      this.travelling -= wanted.length;
+      load.pending -= wanted.length;
       this.onCallEnd();
     });
   }
 
   /** The next reads that still want an answer, as many as one call may carry. */
   private take(): readonly PendingRead[] {
-    const { width, maxRequestBytes } = this.parts;
+    const { width, maxRequestBytes, load } = this.parts;
     const most = width.reads;
     const taken: PendingRead[] = [];
     let bytes = 0;
@@ -159,6 +162,7 @@ export class ReadLane {
       taken.push(read);
     }
     this.queue = this.queue.slice(end);
+    load.pending -= end;
     this.held = Math.max(0, this.held - end);
     return taken;
   }

@@ -1,12 +1,14 @@
 /** Reads any number of keys at one revision, in pieces: pages everywhere, a stream where the server has one. */
-import { EtcdError, EtcdMessageTooLargeError, EtcdUnsupportedError } from '../errors.js';
+import { EtcdDeadlineExceededError, EtcdError, EtcdMessageTooLargeError, EtcdUnsupportedError } from '../errors.js';
 import type { Clock } from '../clock.js';
 import { keyAfter, type KeyRange } from '../key-range.js';
 import { type KeyValue } from '../key-value.js';
+import type { AbortListeners } from '../rpc/abort-listeners.js';
 import { RANGE, RANGE_STREAM } from '../rpc/methods.js';
 import type * as wire from '../rpc/generated/messages.js';
 import type { CallOptions, Duplex, Rpc } from '../rpc/rpc.js';
 import { EtcdFutureRevisionError } from '../server-errors.js';
+import { PageAhead } from './page-ahead.js';
 import { type ReadOptions, type RevisionBounds } from './range-request.js';
 import { headerOf, toKeyValues } from './responses.js';
 
@@ -47,6 +49,7 @@ export interface ScanParts {
   readonly rpc: Rpc;
   readonly clock: Clock;
   readonly callTimeoutMs: number;
+  readonly aborts: AbortListeners;
   /** Shared by all scans of the client: once a server is found to have no RangeStream, none is asked again. */
   readonly server: { hasRangeStream: boolean };
 }
@@ -62,7 +65,11 @@ export interface ScanSpec {
   readonly timeoutMs: number | undefined;
 }
 
-/** Keys of a range as they were at one revision, read as the loop asks for them. Each loop over it reads anew. */
+/**
+ * Keys of a range as they were at one revision, read as the loop asks for them. Each loop over it reads anew.
+ *
+ * From the third page on, the next one is read while the loop works on one: two pages are the most that it keeps.
+ */
 export class Scan implements AsyncIterable<KeyValue> {
   /** @internal use `kv.scan()`. */
   constructor(
@@ -119,6 +126,7 @@ class KeyLoop implements AsyncIterableIterator<KeyValue, void, undefined> {
     for (;;) {
       const kv = this.kvs[this.index++];
       if (kv !== undefined) return { done: false, value: kv };
+      this.kvs = []; // free while the next page comes
       const page = await this.pages.next();
       if (page.done === true) return page;
       this.kvs = page.value.kvs;
@@ -158,11 +166,56 @@ class ScanRun {
   async *pages(): AsyncGenerator<ScanPage, void, undefined> {
     yield await this.readPage();
     if (!this.isDone && this.parts.server.hasRangeStream && canStream(this.spec.query)) yield* this.streamPages();
-    while (!this.isDone) yield await this.readPage();
+    if (!this.isDone) yield await this.readPage();
+    yield* this.restOfPages();
   }
 
-  private async readPage(): Promise<ScanPage> {
-    const answer = await this.readWithin();
+  /**
+   * While the loop works on one page, the next one is read, and never more. Not so with the first two: a loop that only
+   * looks for something is often left there, and what was read ahead would be many times what it has taken.
+   */
+  private async *restOfPages(): AsyncGenerator<ScanPage, void, undefined> {
+    let ahead: PageAhead<ScanPage> | undefined;
+    try {
+      while (ahead !== undefined || !this.isDone) {
+        const page = await (ahead === undefined ? this.readPage() : this.take(ahead));
+        ahead = this.isDone ? undefined : await this.readAhead();
+        yield page;
+      }
+    } finally {
+      ahead?.cancel();
+    }
+  }
+
+  private async readAhead(): Promise<PageAhead<ScanPage>> {
+    const { signal, timeoutMs } = this.spec;
+    const ahead = new PageAhead(signal, this.parts.aborts, (own) => this.readPage({ signal: own, timeoutMs }));
+    // A loop that waits for nothing itself keeps the event loop to itself for a whole page: let the request leave first.
+    await new Promise(setImmediate);
+    return ahead;
+  }
+
+  /**
+   * The time of a page that is read ahead may run out while the reader works, which does not count: then it is read again
+   * with what is left to the reader, who waits only from now on.
+   */
+  private async take(ahead: PageAhead<ScanPage>): Promise<ScanPage> {
+    const { clock, callTimeoutMs } = this.parts;
+    const { signal, timeoutMs = callTimeoutMs } = this.spec;
+    const askedAt = clock.now();
+    try {
+      const page = await ahead.page;
+      if (signal?.aborted !== true) return page; // else the next read says so
+    } catch (error) {
+      const leftMs = Math.floor(timeoutMs - (clock.now() - askedAt));
+      if (!(error instanceof EtcdDeadlineExceededError) || leftMs < 1) throw error;
+      return this.readPage({ signal, timeoutMs: leftMs });
+    }
+    return this.readPage();
+  }
+
+  private async readPage(options: CallOptions = this.spec): Promise<ScanPage> {
+    const answer = await this.readWithin(options);
     if (this.revision === 0) this.revision = headerOf(answer).revision;
     this.moveBehind(answer.kvs);
     if (!answer.more || answer.kvs.length === 0) this.isDone = true;
@@ -171,10 +224,10 @@ class ScanRun {
   }
 
   /** A page that is too large for the client is asked for again with half the keys. */
-  private async readWithin(): Promise<wire.RangeResponse> {
+  private async readWithin(options: CallOptions): Promise<wire.RangeResponse> {
     for (;;) {
       try {
-        return await this.readCaughtUp();
+        return await this.readCaughtUp(options);
       } catch (error) {
         if (!(error instanceof EtcdMessageTooLargeError) || error.what !== 'response' || this.limit === 1) throw error;
         this.limit = Math.ceil(this.limit / 2);
@@ -183,13 +236,13 @@ class ScanRun {
   }
 
   /** A serializable page may reach a member that is not yet at the revision of the first one: then it waits for it. */
-  private async readCaughtUp(): Promise<wire.RangeResponse> {
+  private async readCaughtUp(options: CallOptions): Promise<wire.RangeResponse> {
     const request: wire.RangeRequest = { ...this.request(), limit: this.limit };
     try {
-      return await this.parts.rpc.unary(RANGE, request, this.spec);
+      return await this.parts.rpc.unary(RANGE, request, options);
     } catch (error) {
       if (!(error instanceof EtcdFutureRevisionError) || request.serializable !== true) throw error;
-      return await this.parts.rpc.unary(RANGE, { ...request, serializable: false }, this.spec);
+      return await this.parts.rpc.unary(RANGE, { ...request, serializable: false }, options);
     }
   }
 
@@ -248,7 +301,7 @@ function* slices<T>(list: readonly T[], length: number): Generator<readonly T[],
 function nextLimit(kvs: readonly wire.KeyValue[], limit: number, pageSize: number): number {
   if (kvs.length === 0) return limit;
   let bytes = 0;
-  for (const { key, value } of kvs) bytes += key.byteLength + value.byteLength;
+  for (const { key, value } of kvs) bytes += key.length + value.length; // `byteLength` is a call in Node.js 20, which shows
   const fitting = Math.floor((PAGE_BYTES * kvs.length) / Math.max(bytes, 1));
   return Math.max(1, Math.min(pageSize, limit * PAGE_GROWTH, fitting));
 }

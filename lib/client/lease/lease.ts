@@ -107,7 +107,8 @@ export interface LeaseLimits {
   readonly callTimeoutMs: number;
 }
 
-const MAX_TTL_SECONDS = 9_000_000_000;
+/** The longest lease that etcd grants, some 285 years. */
+export const MAX_TTL_SECONDS = 9_000_000_000;
 const NOT_FOUND = -1;
 
 /** The Lease service. Nest injects it by this class. */

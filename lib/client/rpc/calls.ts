@@ -7,7 +7,7 @@ import type { CallContext, UnarySpec } from './call-spec.js';
 import { codecOf, type Codec } from './codec.js';
 import { diagnosticsInterceptor, hasDiagnosticsListener } from './diagnostics.js';
 import type { Endpoints } from './endpoints.js';
-import { observeStream, runIntercepted } from './intercepted.js';
+import { Interceptors } from './intercepted.js';
 import type { CallHeaders } from './headers.js';
 import type { EtcdCall, EtcdInterceptor } from './interceptor.js';
 import { AUTHENTICATE, LEASE_REVOKE } from './methods.js';
@@ -47,6 +47,9 @@ const WHILE_DRAINING: ReadonlySet<string> = new Set([AUTHENTICATE.path, LEASE_RE
 /** The one way to an etcd server. */
 export class Calls implements Rpc {
   private readonly context: CallContext;
+  private readonly ownInterceptors: Interceptors | undefined;
+  /** Those, and in front of them the one for `node:diagnostics_channel`. */
+  private readonly heardInterceptors: Interceptors;
   private readonly running = new Set<Running>();
   /** Watches and keep-alives, which end by themselves only when they break. */
   private readonly lasting = new Set<Running>();
@@ -59,7 +62,9 @@ export class Calls implements Rpc {
 
   constructor(parts: CallsParts) {
     this.#parts = parts;
-    const { options, endpoints, headers, clock, random } = parts;
+    const { options, interceptors, endpoints, headers, clock, random } = parts;
+    this.ownInterceptors = interceptors.length === 0 ? undefined : new Interceptors(interceptors);
+    this.heardInterceptors = new Interceptors([diagnosticsInterceptor, ...interceptors]);
     const tokens =
       options.auth === undefined
         ? undefined
@@ -88,8 +93,8 @@ export class Calls implements Rpc {
       const message = this.encode(codec, request, refusal(method, options));
       const spec = this.unarySpec(method, codec, message, options);
       const interceptors = this.activeInterceptors();
-      if (interceptors.length === 0) return this.start(spec);
-      return runIntercepted(interceptors, this.describe(method, request), spec, (final) => this.start(final));
+      if (interceptors === undefined) return this.start(spec);
+      return interceptors.run(this.describe(method, request), spec, this.start);
     } catch (error) {
       return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }
@@ -99,7 +104,7 @@ export class Calls implements Rpc {
     if (!this.takes(method, options)) throw this.closedError(method, options);
     const codec = codecFor<Req, Res>(method);
     const interceptors = this.activeInterceptors();
-    const call = interceptors.length === 0 ? undefined : this.describe(method, undefined);
+    const call = interceptors === undefined ? undefined : this.describe(method, undefined);
     const spec: StreamSpec<Req, Res> = {
       method,
       encode: (request) => this.encode(codec, request, refusal(method, {})),
@@ -108,7 +113,7 @@ export class Calls implements Rpc {
       timeoutMs: options.timeoutMs === undefined ? undefined : requireTimeout('timeoutMs', options.timeoutMs),
       endpoint: this.knownEndpoint(options),
       requireLeader: options.requireLeader ?? false,
-      observer: call === undefined ? undefined : observeStream(interceptors, call),
+      observer: call === undefined ? undefined : interceptors?.observe(call),
       metadata: call?.metadata,
     };
     const stream = new RpcStream(spec, this.context, this.forget);
@@ -178,18 +183,18 @@ export class Calls implements Rpc {
     return this.state === 'open' || (this.state === 'draining' && (continues || WHILE_DRAINING.has(path)));
   }
 
-  private start<Res>(spec: UnarySpec<Res>): Promise<Res> {
+  private readonly start = <Res>(spec: UnarySpec<Res>): Promise<Res> => {
     if (this.state === 'closed') return Promise.reject(this.closedError(spec.method, spec));
     const call = new UnaryCall(spec, this.context, this.forget);
     this.running.add(call);
     return call.run();
-  }
+  };
 
   private encode<Req extends object, Res>(codec: Codec<Req, Res>, request: Req, context: ErrorContext): Uint8Array {
     const message = encoded(codec, request, context);
     const { maxRequestBytes } = this.#parts.options;
-    if (message.byteLength <= maxRequestBytes) return message;
-    const detail = `${message.byteLength} bytes, more than maxRequestBytes (${maxRequestBytes})`;
+    if (message.length <= maxRequestBytes) return message;
+    const detail = `${message.length} bytes, more than maxRequestBytes (${maxRequestBytes})`;
     throw new EtcdMessageTooLargeError('request', maxRequestBytes, detail, context);
   }
 
@@ -222,10 +227,8 @@ export class Calls implements Rpc {
     return endpoint;
   }
 
-  /** Those of the client, and in front of them the one for `node:diagnostics_channel` while somebody listens. */
-  private activeInterceptors(): readonly EtcdInterceptor[] {
-    const { interceptors } = this.#parts;
-    return hasDiagnosticsListener() ? [diagnosticsInterceptor, ...interceptors] : interceptors;
+  private activeInterceptors(): Interceptors | undefined {
+    return hasDiagnosticsListener() ? this.heardInterceptors : this.ownInterceptors;
   }
 
   /** Requests of the Auth service hold passwords, which are nobody's to see. */

@@ -1,9 +1,8 @@
 /** Turns requests into bytes and bytes into answers, exactly: no number is rounded and nothing of the wrong kind gets through. */
 import { EtcdError, EtcdInvalidArgumentError, EtcdProtocolError } from '../errors.js';
 import { asBuffer } from '../as-buffer.js';
-import { GENERATED_CODECS } from './generated/codec.js';
+import { RPC_CODECS } from './generated/codec.js';
 import type { RpcMessages } from './generated/messages.js';
-import { loadedRpcOf } from './loaded-codec.js';
 import { WireReader } from './wire-reader.js';
 import { WireWriter, type WriteMessage } from './wire-writer.js';
 
@@ -23,14 +22,6 @@ export interface Codec<Req, Res> {
   readonly decode: (bytes: Uint8Array) => Res;
 }
 
-/** The server's side of an RPC, for servers that play etcd in tests. */
-export interface ServerCodec<Req, Res> {
-  /** The request in these bytes, with every field there. */
-  readonly decodeRequest: (bytes: Uint8Array) => Req;
-  /** The answer as bytes. */
-  readonly encodeResponse: (response: Res) => Buffer;
-}
-
 type RpcPath = keyof RpcMessages;
 
 const codecs = new Map<string, Codec<object, unknown>>();
@@ -48,41 +39,23 @@ export function codecOf(path: string): Codec<object, unknown>;
 export function codecOf(path: string): Codec<object, unknown> {
   let codec = codecs.get(path);
   if (codec === undefined) {
-    codec = isGenerated(path) ? generatedCodec(path) : loadedCodec(path);
+    codec = makeCodec(path);
     codecs.set(path, codec);
   }
   return codec;
 }
 
-/** The server's side of the RPC with this gRPC path. @see codecOf */
-export function serverCodecOf<Path extends RpcPath>(
-  path: Path,
-): ServerCodec<RpcMessages[Path]['request'], RpcMessages[Path]['response']>;
-export function serverCodecOf(path: string): ServerCodec<unknown, object>;
-export function serverCodecOf(path: string): ServerCodec<unknown, object> {
-  const { request, response } = loadedRpcOf(path);
-  return {
-    decodeRequest: decoderOf(request.name, request.decode),
-    encodeResponse: encoderOf(response.name, response.encode),
-  };
-}
-
-function isGenerated(path: string): path is keyof typeof GENERATED_CODECS {
-  return Object.hasOwn(GENERATED_CODECS, path);
-}
-
-function generatedCodec(path: keyof typeof GENERATED_CODECS): Codec<object, unknown> {
-  const { request, response, write, read } = GENERATED_CODECS[path];
+function makeCodec(path: string): Codec<object, unknown> {
+  if (!isRpcPath(path)) throw new EtcdInvalidArgumentError('path', 'must be the path of an RPC of etcd', path);
+  const { request, response, write, read } = RPC_CODECS[path];
   return {
     encode: encoderOf(request, (message) => written(write, message)),
     decode: decoderOf(response, (bytes) => read(new WireReader(bytes), bytes.length)),
   };
 }
 
-/** What calls are rarely made for: proto-loader's serializers, which it compiles when the first of them is asked for. */
-function loadedCodec(path: string): Codec<object, unknown> {
-  const { request, response } = loadedRpcOf(path);
-  return { encode: encoderOf(request.name, request.encode), decode: decoderOf(response.name, response.decode) };
+function isRpcPath(path: string): path is RpcPath {
+  return Object.hasOwn(RPC_CODECS, path);
 }
 
 function written(write: WriteMessage, message: object): Buffer {

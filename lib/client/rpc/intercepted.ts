@@ -3,60 +3,77 @@ import type { EtcdError } from '../errors.js';
 import type { UnarySpec } from './call-spec.js';
 import type { EtcdCall, EtcdInterceptor, EtcdStreamObserver } from './interceptor.js';
 
-/** Runs a unary call inside its interceptors, the first outermost. */
-export function runIntercepted<Res>(
-  interceptors: readonly EtcdInterceptor[],
-  call: EtcdCall,
-  spec: UnarySpec<Res>,
-  start: (spec: UnarySpec<Res>) => Promise<Res>,
-): Promise<Res> {
-  const from = (index: number): Promise<unknown> => {
-    const interceptor = interceptors[index];
-    if (interceptor === undefined) {
-      return start({ ...spec, metadata: call.metadata, onAttempt: attemptHook(interceptors, call) });
+type Start<Res> = (spec: UnarySpec<Res>) => Promise<Res>;
+
+/** The interceptors of a client, the first outermost. */
+export class Interceptors {
+  private readonly all: readonly EtcdInterceptor[];
+  private readonly ofAttempts: readonly EtcdInterceptor[];
+
+  constructor(interceptors: readonly EtcdInterceptor[]) {
+    this.all = [...interceptors];
+    this.ofAttempts = interceptors.filter((interceptor) => interceptor.attempt !== undefined);
+  }
+
+  /** Runs a unary call inside of them. */
+  run<Res>(call: EtcdCall, spec: UnarySpec<Res>, start: Start<Res>): Promise<Res> {
+    const result = this.stage(0, call, () => {
+      return start({ ...spec, metadata: call.metadata, onAttempt: this.attemptHook(call) });
+    });
+    return Promise.resolve(result).then((answer) => requireAnswer(answer, call) as Res);
+  }
+
+  /** One observer for all of them that want to know of a stream. */
+  observe(call: EtcdCall): EtcdStreamObserver | undefined {
+    const observers = this.all.flatMap((interceptor) => interceptor.stream?.(call) ?? []);
+    if (observers.length === 0) return undefined;
+    return {
+      sent: () => observers.forEach((observer) => observer.sent?.()),
+      received: () => observers.forEach((observer) => observer.received?.()),
+      ended: (error: EtcdError | undefined) => observers.forEach((observer) => observer.ended?.(error)),
+    };
+  }
+
+  private stage(index: number, call: EtcdCall, start: () => Promise<unknown>): Promise<unknown> {
+    const interceptor = this.all[index];
+    if (interceptor === undefined) return start();
+    if (interceptor.unary === undefined) return this.stage(index + 1, call, start);
+    return interceptor.unary(
+      call,
+      once(() => this.stage(index + 1, call, start)),
+    );
+  }
+
+  private attemptHook(call: EtcdCall): UnarySpec<unknown>['onAttempt'] {
+    if (this.ofAttempts.length === 0) return undefined;
+    return (number, endpoint) => {
+      const ends = this.ofAttempts.flatMap((interceptor) => interceptor.attempt?.(call, { number, endpoint }) ?? []);
+      return (error) => ends.forEach((end) => end(error));
+    };
+  }
+}
+
+/**
+ * A second `next()` would send a write twice. What an inner interceptor throws is always a rejection.
+ *
+ * No async function: its promise would follow the one of the call only after three more turns of the queue.
+ */
+function once(next: () => Promise<unknown>): () => Promise<unknown> {
+  let called = false;
+  return () => {
+    if (called) return Promise.reject(new Error('an interceptor called next() twice'));
+    called = true;
+    try {
+      return Promise.resolve(next());
+    } catch (error) {
+      const thrown = error as Error;
+      return Promise.reject(thrown);
     }
-    const next = (): Promise<unknown> => from(index + 1);
-    return interceptor.unary === undefined ? next() : interceptor.unary(call, once(next));
   };
-  return answered<Res>(from(0), call);
 }
 
 /** Everything above goes by an answer's shape. Who forgets to return it hears of that, and not of what it leads to. */
-async function answered<Res>(result: Promise<unknown>, { method }: EtcdCall): Promise<Res> {
-  const answer = await result;
-  if (typeof answer === 'object' && answer !== null) return answer as Res;
+function requireAnswer(answer: unknown, { method }: EtcdCall): object {
+  if (typeof answer === 'object' && answer !== null) return answer;
   throw new Error(`an interceptor of ${method.label} returned ${String(answer)} instead of what next() resolves to`);
-}
-
-/** A second `next()` would send a write twice. Async, so that what an inner interceptor throws is always a rejection. */
-function once(next: () => Promise<unknown>): () => Promise<unknown> {
-  let called = false;
-  return async () => {
-    if (called) throw new Error('an interceptor called next() twice');
-    called = true;
-    return next();
-  };
-}
-
-function attemptHook(interceptors: readonly EtcdInterceptor[], call: EtcdCall): UnarySpec<unknown>['onAttempt'] {
-  const interested = interceptors.filter((interceptor) => interceptor.attempt !== undefined);
-  if (interested.length === 0) return undefined;
-  return (number, endpoint) => {
-    const ends = interested.flatMap((interceptor) => interceptor.attempt?.(call, { number, endpoint }) ?? []);
-    return (error) => ends.forEach((end) => end(error));
-  };
-}
-
-/** One observer for all interceptors that want to know of a stream. */
-export function observeStream(
-  interceptors: readonly EtcdInterceptor[],
-  call: EtcdCall,
-): EtcdStreamObserver | undefined {
-  const observers = interceptors.flatMap((interceptor) => interceptor.stream?.(call) ?? []);
-  if (observers.length === 0) return undefined;
-  return {
-    sent: () => observers.forEach((observer) => observer.sent?.()),
-    received: () => observers.forEach((observer) => observer.received?.()),
-    ended: (error: EtcdError | undefined) => observers.forEach((observer) => observer.ended?.(error)),
-  };
 }

@@ -22,7 +22,7 @@ export interface Failure {
 
 /** Understands a status that is not OK. */
 export function readFailure(method: MethodInfo, status: RpcStatus): Failure {
-  const known = findServerMessage(status.details);
+  const known = status.cut === undefined ? findServerMessage(status.details) : undefined;
   if (known === undefined) return readByCode(method, status);
   const facts = { reason: known.reason, serverMessage: known.message };
   return {
@@ -33,8 +33,8 @@ export function readFailure(method: MethodInfo, status: RpcStatus): Failure {
 }
 
 function readByCode(method: MethodInfo, status: RpcStatus): Failure {
-  const { code, details } = status;
-  if (UNSENT.test(details)) return broken('unsent', status);
+  const { code, details, cut } = status;
+  if (cut !== undefined) return broken(cut === 'unsent' ? 'unsent' : 'interrupted', status);
   switch (code) {
     case GrpcCode.unavailable:
       return isFromEtcd(details) ? unlisted('interrupted', status) : broken('interrupted', status);
@@ -54,8 +54,6 @@ function readByCode(method: MethodInfo, status: RpcStatus): Failure {
     case GrpcCode.outOfRange:
     case GrpcCode.notFound:
       return unlisted('final', status);
-    case GrpcCode.internal:
-      return RESET_STREAM.test(details) ? broken('interrupted', status) : unlisted('unclear', status);
     // Nobody on this side gave the call up: a proxy or the member did.
     case GrpcCode.cancelled:
     case GrpcCode.deadlineExceeded:
@@ -65,15 +63,6 @@ function readByCode(method: MethodInfo, status: RpcStatus): Failure {
       return unlisted('unclear', status);
   }
 }
-
-/** grpc-js's words for a stream that was torn down in the middle, for example by a proxy or a broken connection. */
-const RESET_STREAM = /^Received RST_STREAM/;
-
-/**
- * grpc-js's words for a request that never left, and for one on a stream that HTTP/2 calls refused: by GOAWAY, as a server
- * or a proxy winds a connection down, or by RST_STREAM. Nobody has begun to carry it out (RFC 9113, section 8.7).
- */
-const UNSENT = /^(?:Stream refused by server|Failed to start HTTP\/2 stream|Channel closed before call started)/;
 
 /** A message that etcd's own list does not have: of a newer release, or of one of its inner packages. */
 function isFromEtcd(details: string): boolean {

@@ -16,6 +16,10 @@ import { readFailure, type Failure } from './status.js';
 import { tokenError } from './token-source.js';
 import { GrpcCode, type RpcStatus } from '../transport/transport.js';
 
+/** The phases without facts of their own, the same for all calls: there may be thousands at once. */
+const CONNECTION: Phase = { name: 'connection' };
+const DONE: Phase = { name: 'done' };
+
 /**
  * One unary call.
  *
@@ -23,13 +27,14 @@ import { GrpcCode, type RpcStatus } from '../transport/transport.js';
  * transport or a timer, where it would end the process.
  */
 export class UnaryCall<Res> implements PendingCall {
-  private phase: Phase = { name: 'connection' };
+  private phase: Phase = CONNECTION;
   private readonly record: CallRecord;
   private pauses = 0;
   private tokenRefusals = 0;
   private isAdmitted = false;
   private cancelStep: (() => void) | undefined;
   private cancelDeadline: (() => void) | undefined;
+  private stopListening: (() => void) | undefined;
   private endAttempt: ((error: EtcdError | undefined) => void) | undefined;
   private resolve!: (answer: Res) => void;
   private reject!: (error: unknown) => void;
@@ -52,7 +57,7 @@ export class UnaryCall<Res> implements PendingCall {
         this.onAbort();
         return;
       }
-      if (signal !== undefined) this.context.aborts.add(signal, this.onAbort);
+      if (signal !== undefined) this.listen(signal);
       this.cancelDeadline = this.context.clock.after(timeoutMs, () => this.onDeadline());
       this.attempt(undefined);
     });
@@ -78,11 +83,18 @@ export class UnaryCall<Res> implements PendingCall {
     });
   }
 
-  private readonly onAbort = (): void => {
+  private listen(signal: AbortSignal): void {
+    const { aborts } = this.context;
+    const onAbort = (): void => this.onAbort();
+    aborts.add(signal, onAbort);
+    this.stopListening = () => aborts.remove(signal, onAbort);
+  }
+
+  private onAbort(): void {
     const cause: unknown = this.spec.signal?.reason;
     this.noteInFlight();
     this.settleError(new EtcdAbortedError({ ...this.record.context(), cause }));
-  };
+  }
 
   private attempt(avoid: EndpointConnection | undefined): void {
     const { tokens, endpoints } = this.context;
@@ -128,7 +140,7 @@ export class UnaryCall<Res> implements PendingCall {
   private waitForConnection(avoid: EndpointConnection | undefined): void {
     const { endpoints } = this.context;
     this.enter(
-      { name: 'connection' },
+      CONNECTION,
       endpoints.wait(() => this.attempt(avoid)),
     );
     // With a certificate or a scheme that cannot work, waiting for the deadline would only hide the reason.
@@ -238,10 +250,10 @@ export class UnaryCall<Res> implements PendingCall {
   /** Ends everything the call holds. Answers `false` when an interceptor has failed the call instead. */
   private finish(error: EtcdError | undefined): boolean {
     const cancel = this.cancelStep;
-    this.enter({ name: 'done' }, undefined);
+    this.enter(DONE, undefined);
     cancel?.();
     this.cancelDeadline?.();
-    if (this.spec.signal !== undefined) this.context.aborts.remove(this.spec.signal, this.onAbort);
+    this.stopListening?.();
     this.onEnd(this);
     return this.tellAttemptEnd(error);
   }

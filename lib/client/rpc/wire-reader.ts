@@ -83,6 +83,17 @@ export class WireReader {
     return this.number(true, label);
   }
 
+  /** A number of 32 bits without a sign. */
+  uint32(): number {
+    const first = this.buffer[this.position];
+    if (first !== undefined && first < 0x80) {
+      this.position += 1;
+      return first;
+    }
+    this.varint();
+    return this.low;
+  }
+
   /** A signed identifier in hex. */
   int64Id(): string {
     return this.identifier(false);
@@ -135,16 +146,6 @@ export class WireReader {
     const end = this.uint32() + this.position;
     if (end > this.buffer.length) throw new Error(CUT_OFF);
     return end;
-  }
-
-  private uint32(): number {
-    const first = this.buffer[this.position];
-    if (first !== undefined && first < 0x80) {
-      this.position += 1;
-      return first;
-    }
-    this.varint();
-    return this.low;
   }
 
   private number(unsigned: boolean, label: string): number {

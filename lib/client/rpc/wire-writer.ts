@@ -6,6 +6,7 @@ import {
   requireEnumValue,
   requireIdentifier,
   requireInteger,
+  requireString,
 } from './field-rules.js';
 
 /** Writes the fields of a message. */
@@ -17,7 +18,6 @@ const SLAB_BYTES = 16_384;
 const SCALAR_BYTES = 5 + 10;
 const HALF = 2 ** 32;
 const NO_SLAB = Buffer.alloc(0);
-const NUMBERS = { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER } as const;
 
 /**
  * Writes one message at a time, without copying it afterwards: what {@link take} returns is a view of the memory it was
@@ -47,11 +47,7 @@ export class WireWriter {
   }
 
   int64(tag: number, value: unknown, label: string): void {
-    this.number(tag, requireInteger(value, NUMBERS.min, NUMBERS.max, label));
-  }
-
-  uint64(tag: number, value: unknown, label: string): void {
-    this.number(tag, requireInteger(value, 0, NUMBERS.max, label));
+    this.number(tag, requireInteger(value, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, label));
   }
 
   int64Id(tag: number, value: unknown, label: string): void {
@@ -106,6 +102,15 @@ export class WireWriter {
     this.copy(tag, requireBytes(value, label));
   }
 
+  string(tag: number, value: unknown, label: string): void {
+    this.text(tag, requireString(value, label));
+  }
+
+  /** A list of strings, one field for each. */
+  strings(tag: number, value: unknown, label: string): void {
+    for (const element of requireArray(value, label)) this.text(tag, requireString(element, label));
+  }
+
   message(tag: number, value: unknown, write: WriteMessage): void {
     this.nested(tag, write, value);
   }
@@ -121,6 +126,14 @@ export class WireWriter {
     this.varint(bytes.length);
     this.slab.set(bytes, this.position);
     this.position += bytes.length;
+  }
+
+  private text(tag: number, text: string): void {
+    const byteCount = Buffer.byteLength(text);
+    this.reserve(SCALAR_BYTES + byteCount);
+    this.varint(tag);
+    this.varint(byteCount);
+    this.position += this.slab.write(text, this.position);
   }
 
   /** The length comes first and is known last: there is room for the one byte that it mostly takes, and more is made. */

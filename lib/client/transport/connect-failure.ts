@@ -1,22 +1,15 @@
-/** Why a connection could not be made, read out of what grpc-js and Node.js say about it. */
+/** Why a connection could not be made, in words for the one who reads the error, and whether waiting can help. */
 
-/** Cuts the cause out of grpc-js's text, `No connection established. Last error: …. Resolution note: …`. */
-export function connectFailure(details: string): string {
-  const parts = /Last error: ([\s\S]*?)\.? Resolution note:\s*([\s\S]*)$/.exec(details);
-  if (parts === null) return details;
-  const [, error = '', note = ''] = parts;
-  const cause = error === 'null' || error === '' ? note.trim() || details : readable(error);
-  return `${cause}${hint(cause)}`;
+/** What went wrong with a connection. */
+export function reasonOfError(error: Error): string {
+  return readableReason(error.message);
 }
 
-/** Without the time grpc-js adds, and with the words of an OpenSSL error instead of its numbers and source lines. */
-function readable(error: string): string {
-  const text = error
-    .replace(/\(\d{4}-\d\d-\d\dT[^)]*\)\s*$/, '')
-    .replace(/^Error: /, '')
-    .trim();
+/** With the words of an OpenSSL error instead of its numbers and source lines, and with advice where the cause is a riddle. */
+export function readableReason(text: string): string {
   const openssl = /error:[0-9A-F]+:([^:]*):[^:]*:([^:]*):/.exec(text);
-  return openssl === null ? text : `${openssl[1] ?? 'TLS'}: ${openssl[2] ?? text}`;
+  const cause = openssl === null ? text : `${openssl[1] ?? 'TLS'}: ${openssl[2] ?? text}`;
+  return `${cause}${hint(cause)}`;
 }
 
 /** OpenSSL's and Node.js's words for certificates that do not fit and for talking TLS to a port that does not. */

@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Endpoint } from '../endpoint.js';
+import { addressOf } from './address.js';
 
 const SNIFF_TIMEOUT_MS = 500;
 /** What an HTTP/2 client says first: the preface, and settings that change nothing (RFC 9113, section 3.4). */
@@ -46,12 +47,4 @@ function awaitVerdict(socket: Socket, done: (yes: boolean) => void): (yes: boole
   socket.once('timeout', () => finish(false));
   socket.once('close', () => finish(false));
   return finish;
-}
-
-function addressOf({
-  address,
-}: Endpoint): { readonly path: string } | { readonly host: string; readonly port: number } {
-  if (address.startsWith('unix:')) return { path: address.slice('unix:'.length).replace(/^\/\//, '') };
-  const at = address.lastIndexOf(':');
-  return { host: address.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(address.slice(at + 1)) };
 }

@@ -26,6 +26,11 @@ export const GrpcCode = {
 export interface RpcStatus {
   readonly code: number;
   readonly details: string;
+  /**
+   * Set when it was not the server that answered: `'unsent'` proves that nobody has begun to carry the request out,
+   * `'broken'` proves nothing.
+   */
+  readonly cut?: 'unsent' | 'broken' | undefined;
 }
 
 /** What is sent beside the message. The same object is passed for many calls, so that a transport may prepare it once. */

@@ -1,16 +1,23 @@
 /** What was received and not read yet, counted in revisions and bytes. */
-import { sizeOf, type WatchEvent } from './event.js';
-import type { WatchProgress, WatchResponse } from './response.js';
+import type { ResponseHeader } from '../rpc/response-header.js';
+import { revisionOf, sizeOf, toWatchEvent, type ReceivedEvent, type WatchEvent } from './event.js';
+import type { WatchResponse } from './response.js';
 
 interface Limits {
   readonly maxBufferedRevisions: number;
   readonly maxBufferedBytes: number;
 }
 
+/** What was received at once. Without events it is a progress notice. */
+interface Waiting {
+  readonly header: ResponseHeader;
+  readonly events: readonly ReceivedEvent[];
+}
+
 /** What was received and not read yet. */
 export class BatchQueue {
-  private readonly responses: WatchResponse[] = [];
-  /** The next event to read, in the first response. */
+  private readonly waiting: Waiting[] = [];
+  /** The next event to read, of what was received first. */
   private nextEvent = 0;
   private revisionCount = 0;
   private byteCount = 0;
@@ -33,39 +40,39 @@ export class BatchQueue {
     return this.revisionCount * 2 <= maxBufferedRevisions && this.byteCount * 2 <= maxBufferedBytes;
   }
 
-  /** Counts a revision in if there is room for it. An empty queue takes any. */
-  reserve(bytes: number): boolean {
+  /** Counts a revision in if there is room for it, or it is taken nevertheless. An empty queue takes any. */
+  reserve(bytes: number, always = false): boolean {
     const { maxBufferedRevisions, maxBufferedBytes } = this.limits;
     const fits = this.revisionCount < maxBufferedRevisions && this.byteCount + bytes <= maxBufferedBytes;
-    if (!fits && this.revisionCount > 0) return false;
+    if (!fits && !always && this.revisionCount > 0) return false;
     this.revisionCount += 1;
     this.byteCount += bytes;
     return true;
   }
 
   /** Adds events whose revisions were counted in. */
-  push(response: WatchResponse): void {
-    this.responses.push(response);
+  push(header: ResponseHeader, events: readonly ReceivedEvent[]): void {
+    this.waiting.push({ header, events });
   }
 
   /** Adds a progress notice. One that follows another replaces it: only the newest says something. */
-  pushProgress(progress: WatchProgress): void {
-    if (this.responses.at(-1)?.type === 'progress') this.responses.pop();
-    this.responses.push(progress);
+  pushProgress(header: ResponseHeader): void {
+    if (this.waiting.at(-1)?.events.length === 0) this.waiting.pop();
+    this.waiting.push({ header, events: [] });
   }
 
   /** The next response as a whole. */
   takeResponse(): WatchResponse | undefined {
-    const response = this.responses.shift();
-    if (response === undefined) return undefined;
-    response.events.forEach((event, index) => this.release(event, response.events[index + 1]));
-    return response;
+    const first = this.waiting.shift();
+    if (first === undefined) return undefined;
+    first.events.forEach((event, index) => this.release(event, first.events[index + 1]));
+    return toResponse(first);
   }
 
   /** The next event; progress notices are passed over. */
   takeEvent(): WatchEvent | undefined {
     for (;;) {
-      const events = this.responses[0]?.events;
+      const events = this.waiting[0]?.events;
       if (events === undefined) return undefined;
       const event = events[this.nextEvent];
       this.nextEvent += 1;
@@ -73,25 +80,31 @@ export class BatchQueue {
       if (following === undefined) this.dropFirst();
       if (event === undefined) continue;
       this.release(event, following);
-      return event;
+      return toWatchEvent(event);
     }
   }
 
   clear(): void {
-    this.responses.length = 0;
+    this.waiting.length = 0;
     this.nextEvent = 0;
     this.revisionCount = 0;
     this.byteCount = 0;
   }
 
   private dropFirst(): void {
-    this.responses.shift();
+    this.waiting.shift();
     this.nextEvent = 0;
   }
 
   /** A revision is counted out with its last event. */
-  private release(event: WatchEvent, following: WatchEvent | undefined): void {
+  private release(event: ReceivedEvent, following: ReceivedEvent | undefined): void {
     this.byteCount -= sizeOf(event);
-    if (following?.revision !== event.revision) this.revisionCount -= 1;
+    if (following === undefined || revisionOf(following) !== revisionOf(event)) this.revisionCount -= 1;
   }
+}
+
+function toResponse({ header, events }: Waiting): WatchResponse {
+  const last = events.at(-1);
+  if (last === undefined) return { type: 'progress', header, revision: header.revision, events: [] };
+  return { type: 'events', header, revision: revisionOf(last), events: events.map(toWatchEvent) };
 }

@@ -1,12 +1,12 @@
 /** Joins the pieces in which a server sends a very large answer, so that no revision is ever split. */
-import { sizeOf, type WatchEvent } from './event.js';
+import { revisionOf, sizeOf, type ReceivedEvent } from './event.js';
 
 /**
  * Holds back the newest revision of the pieces so far, since the next piece may add to it. Older revisions are complete
  * and go on at once: what is held is never more than one revision.
  */
 export class Fragments {
-  private held: WatchEvent[] = [];
+  private held: ReceivedEvent[] = [];
   private bytes = 0;
 
   /** Whether part of a revision waits for its rest. */
@@ -25,7 +25,7 @@ export class Fragments {
    * @param more whether another piece follows.
    * @returns the events of the revisions that are complete by now, in order.
    */
-  add(events: readonly WatchEvent[], more: boolean): readonly WatchEvent[] {
+  add(events: readonly ReceivedEvent[], more: boolean): readonly ReceivedEvent[] {
     const start = more ? startOfLastRevision(events) : events.length;
     if (more && start === 0 && this.continues(events)) {
       this.hold(events);
@@ -39,12 +39,12 @@ export class Fragments {
   }
 
   /** Whether the piece, which is of one revision, belongs to what is held. */
-  private continues([first]: readonly WatchEvent[]): boolean {
+  private continues([first]: readonly ReceivedEvent[]): boolean {
     const [held] = this.held;
-    return held === undefined || first === undefined || held.revision === first.revision;
+    return held === undefined || first === undefined || revisionOf(held) === revisionOf(first);
   }
 
-  private hold(events: readonly WatchEvent[]): void {
+  private hold(events: readonly ReceivedEvent[]): void {
     for (const event of events) {
       this.held.push(event);
       this.bytes += sizeOf(event);
@@ -52,9 +52,10 @@ export class Fragments {
   }
 }
 
-function startOfLastRevision(events: readonly WatchEvent[]): number {
-  const revision = events.at(-1)?.revision;
+function startOfLastRevision(events: readonly ReceivedEvent[]): number {
+  const last = events.at(-1);
   let start = events.length;
-  while (start > 0 && events[start - 1]?.revision === revision) start -= 1;
+  while (last !== undefined && start > 0 && revisionOf(events[start - 1] as ReceivedEvent) === revisionOf(last))
+    start -= 1;
   return start;
 }

@@ -10,7 +10,7 @@ import { WATCH } from '../rpc/methods.js';
 import type { ResponseHeader } from '../rpc/response-header.js';
 import { BatchQueue } from './batch-queue.js';
 import { defer, type Deferred } from './deferred.js';
-import { sizeOf, type WatchEvent } from './event.js';
+import { revisionOf, sizeOf, type ReceivedEvent, type WatchEvent } from './event.js';
 import type { WatchResponse } from './response.js';
 import { ResumePoint } from './resume-point.js';
 import { toCreateRequest, type WatchSpec } from './watch-options.js';
@@ -48,6 +48,8 @@ export interface WatchOwner {
 
 /** Whoever reads: told that there is something to read, or that there will be nothing more. */
 interface Wakeable {
+  /** Whether it has read all there was, and waits for more. */
+  readonly isWaiting: boolean;
   wake(): void;
 }
 
@@ -61,6 +63,7 @@ export class OpenWatch {
   private owner: WatchOwner | undefined;
   private reader: Wakeable | undefined;
   private stopListening: (() => void) | undefined;
+  private isInPieces: boolean;
 
   /** @param clusterId the cluster that it is of, if that is known already. */
   constructor(
@@ -69,6 +72,7 @@ export class OpenWatch {
   ) {
     this.resume = new ResumePoint(spec.startRevision, spec.seenRevision);
     this.queue = new BatchQueue(spec);
+    this.isInPieces = spec.fragment ?? false;
   }
 
   get state(): WatchState {
@@ -99,7 +103,18 @@ export class OpenWatch {
 
   /** @param watchId the ID that the server is asked to use on its stream. */
   createRequest(watchId: number): wire.WatchRequest {
-    return toCreateRequest(this.spec, this.resume.nextRevision, watchId);
+    return toCreateRequest(this.spec, {
+      startRevision: this.resume.nextRevision,
+      watchId,
+      fragment: this.isInPieces,
+    });
+  }
+
+  /** From now on large answers are asked for in pieces, if the watch may. @returns whether that is new. */
+  askForPieces(): boolean {
+    const isNew = this.spec.fragment === undefined && !this.isInPieces;
+    this.isInPieces ||= isNew;
+    return isNew;
   }
 
   asked(): void {
@@ -122,18 +137,20 @@ export class OpenWatch {
   }
 
   /**
-   * Takes the events of whole revisions, as many as there is room for.
+   * Takes the events of whole revisions, as many as there is room for. A reader that waits gets all of them: it is not
+   * behind, however much comes at once, and what is here already would only have to be sent again.
    *
    * @returns whether all of them were taken; the rest has to be asked for again.
    */
-  receive(header: ResponseHeader, events: readonly WatchEvent[]): boolean {
+  receive(header: ResponseHeader, events: readonly ReceivedEvent[]): boolean {
     this.resume.hear(header.revision);
     const fresh = newEvents(events, this.resume.nextRevision);
+    const isAwaited = this.reader?.isWaiting === true;
     let taken = 0;
     while (taken < fresh.length) {
       const next = endOfRevision(fresh, taken);
-      if (!this.queue.reserve(bytesOf(fresh, taken, next))) break;
-      this.resume.received((fresh[taken] as WatchEvent).revision);
+      if (!this.queue.reserve(bytesOf(fresh, taken, next), isAwaited)) break;
+      this.resume.received(revisionOf(fresh[taken] as ReceivedEvent));
       taken = next;
     }
     this.deliver(header, taken === fresh.length ? fresh : fresh.slice(0, taken));
@@ -150,7 +167,7 @@ export class OpenWatch {
   progress(header: ResponseHeader): void {
     const { revision } = header;
     if (!this.resume.progress(revision) || !this.spec.progressNotify) return;
-    this.queue.pushProgress({ type: 'progress', header, revision, events: [] });
+    this.queue.pushProgress(header);
     this.reader?.wake();
   }
 
@@ -212,10 +229,9 @@ export class OpenWatch {
     return response;
   }
 
-  private deliver(header: ResponseHeader, events: readonly WatchEvent[]): void {
-    const last = events.at(-1);
-    if (last === undefined) return;
-    this.queue.push({ type: 'events', header, revision: last.revision, events });
+  private deliver(header: ResponseHeader, events: readonly ReceivedEvent[]): void {
+    if (events.length === 0) return;
+    this.queue.push(header, events);
     this.reader?.wake();
   }
 
@@ -228,34 +244,36 @@ export class OpenWatch {
 }
 
 /** Without what a lagging member repeats. Mostly there is nothing of that, and nothing is copied. */
-function newEvents(events: readonly WatchEvent[], nextRevision: number): readonly WatchEvent[] {
+function newEvents(events: readonly ReceivedEvent[], nextRevision: number): readonly ReceivedEvent[] {
   let newest = nextRevision;
-  for (const { revision } of events) {
+  for (const event of events) {
+    const revision = revisionOf(event);
     if (revision < newest) return withoutOld(events, nextRevision);
     newest = revision;
   }
   return events;
 }
 
-function withoutOld(events: readonly WatchEvent[], nextRevision: number): readonly WatchEvent[] {
+function withoutOld(events: readonly ReceivedEvent[], nextRevision: number): readonly ReceivedEvent[] {
   let newest = nextRevision;
-  return events.filter(({ revision }) => {
+  return events.filter((event) => {
+    const revision = revisionOf(event);
     if (revision < newest) return false;
     newest = revision;
     return true;
   });
 }
 
-function endOfRevision(events: readonly WatchEvent[], start: number): number {
-  const revision = events[start]?.revision;
+function endOfRevision(events: readonly ReceivedEvent[], start: number): number {
+  const revision = revisionOf(events[start] as ReceivedEvent);
   let end = start + 1;
-  while (end < events.length && events[end]?.revision === revision) end += 1;
+  while (end < events.length && revisionOf(events[end] as ReceivedEvent) === revision) end += 1;
   return end;
 }
 
-function bytesOf(events: readonly WatchEvent[], start: number, end: number): number {
+function bytesOf(events: readonly ReceivedEvent[], start: number, end: number): number {
   let bytes = 0;
-  for (let index = start; index < end; index++) bytes += sizeOf(events[index] as WatchEvent);
+  for (let index = start; index < end; index++) bytes += sizeOf(events[index] as ReceivedEvent);
   return bytes;
 }
 

@@ -15,7 +15,7 @@ import type * as wire from '../rpc/generated/messages.js';
 import { WATCH } from '../rpc/methods.js';
 import type { ResponseHeader } from '../rpc/response-header.js';
 import type { Duplex } from '../rpc/rpc.js';
-import { toWatchEvent, type WatchEvent } from './event.js';
+import { toReceivedEvent, type ReceivedEvent } from './event.js';
 import { Fragments } from './fragments.js';
 import type { OpenWatch } from './open-watch.js';
 
@@ -224,10 +224,9 @@ export class WatchConnection {
 }
 
 /** The events that are complete by now: all of them, unless the answer is one piece of several. */
-function complete(placed: Placed, { events, fragment }: wire.WatchResponse): readonly WatchEvent[] {
+function complete(placed: Placed, { events, fragment }: wire.WatchResponse): readonly ReceivedEvent[] {
   const { keys } = placed.watch.spec;
-  const received: WatchEvent[] = [];
-  for (const event of events) received.push(toWatchEvent(event, keys));
+  const received = events.map((event) => toReceivedEvent(event, keys));
   if (!fragment && placed.fragments?.isHolding !== true) return received;
   placed.fragments ??= new Fragments();
   return placed.fragments.add(received, fragment);

@@ -80,10 +80,12 @@ export interface WatchOptions extends BufferOptions, StreamOptions {
    */
   readonly progressNotify?: boolean | undefined;
   /**
-   * Lets the server send very large answers in pieces. Without it a revision larger than the client's
-   * `maxResponseBytes` ends the watch.
+   * Has the server send answers of more than its own limit for requests (2 MiB, unless it is set up otherwise) in pieces.
+   * Cutting them costs etcd time that grows with the square of the events in a piece, seconds of a core where they are
+   * small, so that by default a watch asks for pieces only from the first answer on that was larger than the client's
+   * `maxResponseBytes`. With `false` such an answer ends the watch.
    *
-   * @default true
+   * @default only when they are needed
    * @remarks Go: `WithFragment`, off there.
    */
   readonly fragment?: boolean | undefined;
@@ -110,7 +112,8 @@ export interface WatchSpec {
   readonly only: 'put' | 'delete' | undefined;
   readonly prevKv: boolean;
   readonly progressNotify: boolean;
-  readonly fragment: boolean;
+  /** `undefined` for when it is needed. */
+  readonly fragment: boolean | undefined;
   readonly maxBufferedRevisions: number;
   readonly maxBufferedBytes: number;
 }
@@ -132,16 +135,20 @@ export function resolveWatch(range: KeyRangeLike, options: WatchOptions, keys?: 
     only: resolveOnly(options.only),
     prevKv: options.prevKv ?? false,
     progressNotify: options.progressNotify ?? false,
-    fragment: options.fragment ?? true,
+    fragment: options.fragment,
     maxBufferedRevisions: wholeNumber('maxBufferedRevisions', options.maxBufferedRevisions ?? DEFAULT_MAX_REVISIONS, 1),
     maxBufferedBytes: wholeNumber('maxBufferedBytes', options.maxBufferedBytes ?? DEFAULT_MAX_BYTES, 1),
   };
 }
 
+/** What of a request is not the same each time. */
+export type WatchPlace = Required<Pick<wire.WatchCreateRequest, 'startRevision' | 'watchId' | 'fragment'>>;
+
 /** The request that creates the watch on a stream, or creates it anew from where it stands. */
-export function toCreateRequest(spec: WatchSpec, startRevision: number, watchId: number): wire.WatchRequest {
-  const { range, only, prevKv, progressNotify, fragment } = spec;
+export function toCreateRequest(spec: WatchSpec, place: WatchPlace): wire.WatchRequest {
+  const { range, only, prevKv, progressNotify } = spec;
   const { key, rangeEnd } = range;
+  const { startRevision, watchId, fragment } = place;
   const filters = only === undefined ? undefined : FILTERS[only];
   return {
     createRequest: { key, rangeEnd, startRevision, watchId, filters, prevKv, progressNotify, fragment },

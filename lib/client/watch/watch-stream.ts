@@ -278,12 +278,16 @@ export class WatchStream implements WatchOwner, ConnectionOwner {
 
   /** Ends the watches that would break the next stream just so. */
   private endBlamed(error: EtcdError): void {
-    if (error instanceof EtcdMessageTooLargeError) {
-      const whole = [...this.watches].filter(({ spec }) => !spec.fragment);
-      for (const watch of whole.length > 0 ? whole : [...this.watches]) watch.end(error, true);
-    } else if (isFinal(error)) {
-      this.endAll(error, !(error instanceof EtcdClosedError));
-    }
+    if (error instanceof EtcdMessageTooLargeError) this.onTooLarge(error);
+    else if (isFinal(error)) this.endAll(error, !(error instanceof EtcdClosedError));
+  }
+
+  /** Nobody says whose answer it was. Watches that may have it in pieces try that; if it comes again it was another's. */
+  private onTooLarge(error: EtcdMessageTooLargeError): void {
+    const all = [...this.watches];
+    if (all.filter((watch) => watch.askForPieces()).length > 0) return;
+    const whole = all.filter(({ spec }) => spec.fragment === false);
+    for (const watch of whole.length > 0 ? whole : all) watch.end(error, true);
   }
 
   private endAll(error: EtcdError, keep: boolean): void {

@@ -124,6 +124,10 @@ class Reader<T> implements AsyncIterableIterator<T, void, undefined> {
     private readonly take: Take<T>,
   ) {}
 
+  get isWaiting(): boolean {
+    return this.first !== undefined;
+  }
+
   next(): Promise<IteratorResult<T, void>> {
     const value = this.first === undefined ? this.take(this.watch) : undefined;
     if (value !== undefined) return Promise.resolve({ done: false, value });

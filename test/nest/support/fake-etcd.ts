@@ -8,8 +8,8 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { serverCodecOf } from '../../../lib/client/rpc/codec.js';
 import type { RpcMessages } from '../../../lib/client/rpc/generated/messages.js';
+import { serverCodecOf } from '../../support/server-codec.js';
 
 type Path = keyof RpcMessages;
 type Answer<P extends Path> = (

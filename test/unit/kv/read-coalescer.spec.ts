@@ -560,6 +560,27 @@ describe('While no endpoint can be had', () => {
     expect(reads.sent()).toEqual(['Txn a b', 'Txn c d', 'Range f']);
   });
 
+  it('reads that are over have left their room to others, whatever became of them', async () => {
+    const reads = new CoalescedReads({ maxPendingCalls: 4 });
+    const controller = new AbortController();
+    await reads.readAll(['answered/1', 'answered/2']);
+    reads.txnRefusal = () => new EtcdUnavailableError('the connection broke');
+    await Promise.allSettled([reads.read('refused/1'), reads.read('refused/2')]);
+    await reads.keepBusy();
+    const left = caught(reads.read('left', {}, { signal: controller.signal }));
+    await settle();
+    controller.abort();
+    await left;
+    for (const call of reads.held) await call.answer();
+    reads.reach = { isConnected: false, canSend: false, failures: NO_ENDPOINT };
+
+    const kept = reads.readAll(['a', 'b', 'c', 'd']);
+    const refused = caught(reads.read('e'));
+
+    expect(await Promise.race([kept, settle().then(() => 'kept')])).toBe('kept');
+    expect(await refused).toBeInstanceOf(EtcdOverloadedError);
+  });
+
   it('nothing changes while one is connected and no token can be had', async () => {
     const reads = new CoalescedReads({ maxPendingCalls: 2 });
     reads.hold();

@@ -1,7 +1,9 @@
 /** A scan gives every key at one revision, in pieces, whatever the server can do and whatever breaks on the way. */
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
 import {
   EtcdAbortedError,
+  EtcdDeadlineExceededError,
   EtcdMessageTooLargeError,
   EtcdUnavailableError,
   EtcdUnsupportedError,
@@ -11,6 +13,7 @@ import type { Scan } from '../../../lib/client/kv/scan.js';
 import type * as wire from '../../../lib/client/rpc/generated/messages.js';
 import { RANGE, RANGE_STREAM } from '../../../lib/client/rpc/methods.js';
 import { EtcdCompactedError, EtcdFutureRevisionError } from '../../../lib/client/server-errors.js';
+import { settle } from '../../support/fake-clock.js';
 import type { FakeRpc, FakeStream } from '../../support/fake-rpc.js';
 import { bytes, fakeKv, header, rangeAnswer, stored, text } from './answers.js';
 
@@ -19,20 +22,49 @@ type RangeStream = FakeStream<wire.RangeRequest, wire.RangeStreamResponse>;
 const KEYS = Array.from({ length: 100 }, (_, index) => `k/${String(index).padStart(3, '0')}`);
 
 /** Answers reads of a store with these keys, of which each read makes the revision grow. */
-function serve(rpc: FakeRpc, keys = KEYS, valueBytes = 10): void {
+function serve(rpc: FakeRpc, keys = KEYS, valueBytes = 10): (request: wire.RangeRequest) => wire.RangeResponse {
   let revision = 500;
-  rpc.answerAlways(RANGE, (request) => {
+  const answer = (request: wire.RangeRequest): wire.RangeResponse => {
     const range = new KeyRange(request.key!, request.rangeEnd!);
     const found = keys.filter((key) => range.contains(bytes(key)));
     const kvs = found.slice(0, request.limit || undefined).map((key) => stored(key, 'v'.repeat(valueBytes)));
     return rangeAnswer(kvs, { count: found.length, more: kvs.length < found.length, header: header(revision++) });
-  });
+  };
+  rpc.answerAlways(RANGE, answer);
+  return answer;
 }
 
 /** A server before 3.7. */
 function withoutStream(rpc: FakeRpc): void {
   rpc.onStream(RANGE_STREAM, (stream) => stream.fail(new EtcdUnsupportedError('KV.RangeStream', '3.7')));
 }
+
+/** A server whose fourth page, which is the first to be read ahead, comes or fails when the test says so. */
+class HeldPage {
+  answer!: () => void;
+  fail!: (error: Error) => void;
+  /** Whether the scan gave it up while it was on its way. */
+  isCalledBack = false;
+
+  constructor(rpc: FakeRpc) {
+    const answer = serve(rpc);
+    rpc.answer(RANGE, answer, answer, answer, async (request, { signal }) => {
+      const callBack = (): void => {
+        this.isCalledBack = true;
+        this.fail(new EtcdAbortedError({ cause: signal?.reason as unknown }));
+      };
+      signal?.addEventListener('abort', callBack);
+      await new Promise<void>((resolve, reject) => {
+        this.answer = resolve;
+        this.fail = reject;
+      }).finally(() => signal?.removeEventListener('abort', callBack));
+      return answer(request);
+    });
+  }
+}
+
+/** By pages on every server. */
+const PAGES_OF_TEN = { pageSize: 10, minModRevision: 1 };
 
 function piece(keys: string[], last?: 'last'): wire.RangeStreamResponse {
   const facts = last === undefined ? { header: null, count: 0 } : {};
@@ -191,7 +223,7 @@ describe('A scan by pages', () => {
     expect(keys).toEqual(['k/000']);
   });
 
-  it('reads no page that nobody asks for', async () => {
+  it('reads no page that nobody asks for when the loop is left early', async () => {
     const { kv, rpc } = fakeKv();
     serve(rpc);
     withoutStream(rpc);
@@ -212,6 +244,145 @@ describe('A scan by pages', () => {
     expect(await keysOf(scan)).toEqual(KEYS);
     expect(await keysOf(scan)).toEqual(KEYS);
     expect(rpc.requests(RANGE).filter(({ revision }) => revision === 0)).toHaveLength(2);
+  });
+});
+
+describe('A scan that reads ahead', () => {
+  it('asks for one page while the loop works on another, from the third on, and never for two', async () => {
+    const { kv, rpc } = fakeKv();
+    serve(rpc);
+    const pages = kv.scan(prefix('k/'), PAGES_OF_TEN).pages();
+
+    const asked: number[] = [];
+    for await (const page of pages) {
+      expect(page.kvs).toHaveLength(10);
+      for (let turn = 0; turn < 5; turn++) await settle();
+      asked.push(rpc.calls.length);
+    }
+
+    expect(asked).toEqual([1, 2, 4, 5, 6, 7, 8, 9, 10, 10]);
+  });
+
+  it('has sent for the page before a loop that waits for nothing begins with its keys', async () => {
+    const { kv, rpc } = fakeKv();
+    serve(rpc);
+    let isThirdPage = false;
+    let turnsBeforeThird = 0;
+    const count = (): void => {
+      turnsBeforeThird += 1;
+      if (!isThirdPage) setImmediate(count);
+    };
+
+    for await (const { key } of kv.scan(prefix('k/'), PAGES_OF_TEN)) {
+      if (key === 'k/019') count();
+      isThirdPage = key === 'k/020';
+      if (isThirdPage) break;
+    }
+
+    expect(turnsBeforeThird).toBeGreaterThan(1);
+  });
+
+  it.each<[string, (scan: Scan) => Promise<void>]>([
+    [
+      'keys',
+      async (scan) => {
+        for await (const { key } of scan) if (key === 'k/022') break;
+      },
+    ],
+    [
+      'pages',
+      async (scan) => {
+        for await (const { kvs } of scan.pages()) if (kvs[0]?.key === 'k/020') break;
+      },
+    ],
+  ])('calls the page back when the loop over its %s is left', async (_of, leave) => {
+    const { kv, rpc } = fakeKv();
+    const held = new HeldPage(rpc);
+    const { signal } = new AbortController();
+
+    await leave(kv.scan(prefix('k/'), { ...PAGES_OF_TEN, signal }));
+    await settle();
+
+    expect(held.isCalledBack).toBe(true);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    expect(rpc.calls).toHaveLength(4);
+  });
+
+  it('throws what the page failed with at the key that needs it, and nowhere before', async () => {
+    const { kv, rpc } = fakeKv();
+    const held = new HeldPage(rpc);
+    const lost = new EtcdUnavailableError('the connection broke');
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
+
+    const keys: string[] = [];
+    const reading = (async () => {
+      for await (const { key } of kv.scan(prefix('k/'), PAGES_OF_TEN)) {
+        if (keys.push(key) === 25) held.fail(lost);
+        await settle();
+      }
+    })();
+
+    await expect(reading).rejects.toBe(lost);
+    process.off('unhandledRejection', note);
+    expect(keys).toEqual(KEYS.slice(0, 30));
+    expect(unhandled).toEqual([]);
+  });
+
+  it.each(['before', 'after'] as const)(
+    'ends with EtcdAbortedError when the signal aborts %s the page is there',
+    async (when) => {
+      const { kv, rpc } = fakeKv();
+      const held = new HeldPage(rpc);
+      const controller = new AbortController();
+
+      const keys: string[] = [];
+      const reading = (async () => {
+        for await (const { key } of kv.scan(prefix('k/'), { ...PAGES_OF_TEN, signal: controller.signal })) {
+          keys.push(key);
+          if (key !== 'k/022') continue;
+          if (when === 'after') held.answer();
+          await settle();
+          controller.abort('enough');
+        }
+      })();
+
+      await expect(reading).rejects.toMatchObject({ code: 'ETCD_ABORTED', cause: 'enough' });
+      expect(keys).toEqual(KEYS.slice(0, 30));
+      expect(held.isCalledBack).toBe(when === 'before');
+      expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+    },
+  );
+
+  it('does not count the time its reader takes', async () => {
+    const { kv, rpc, clock } = fakeKv();
+    const held = new HeldPage(rpc);
+
+    const keys: string[] = [];
+    for await (const { key } of kv.scan(prefix('k/'), { ...PAGES_OF_TEN, timeoutMs: 300 })) {
+      if (keys.push(key) === 25) held.fail(new EtcdDeadlineExceededError(300, 'an answer'));
+      await settle();
+      if (key === 'k/029') clock.stall(60_000);
+    }
+
+    expect(keys).toEqual(KEYS);
+    expect(rpc.calls[4]?.options.timeoutMs).toBe(300);
+  });
+
+  it('waits for a page no longer than it may (C1)', async () => {
+    const { kv, rpc, clock } = fakeKv();
+    const held = new HeldPage(rpc);
+    const late = new EtcdDeadlineExceededError(300, 'an answer');
+    rpc.answer(RANGE, late);
+
+    const reading = keysOf(kv.scan(prefix('k/'), { ...PAGES_OF_TEN, timeoutMs: 300 }));
+    for (let turn = 0; turn < 10; turn++) await settle();
+    clock.stall(100);
+    held.fail(new EtcdDeadlineExceededError(300, 'an answer'));
+
+    await expect(reading).rejects.toBe(late);
+    expect(rpc.calls[4]?.options.timeoutMs).toBe(200);
   });
 });
 

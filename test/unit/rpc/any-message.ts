@@ -1,15 +1,7 @@
 /** Random messages of every type of the protocol, in the form the client gives and takes them. */
 import fc from 'fast-check';
-import { DESCRIPTOR_JSON, IDENTIFIER_FIELDS } from '../../../lib/client/rpc/generated/descriptor.js';
-import { nodesOf, type DescriptorNode } from '../../../lib/client/rpc/message-plan.js';
-
-/** Every message, enum and service of the protocol by its full name. */
-export const nodes = nodesOf(JSON.parse(DESCRIPTOR_JSON) as DescriptorNode);
-
-/** Every RPC with the full names of its messages. */
-export const rpcs = [...nodes].flatMap(([service, node]) =>
-  Object.entries(node.methods ?? {}).map(([name, types]) => ({ path: `/${service}/${name}`, service, name, ...types })),
-);
+import protobuf from 'protobufjs';
+import { isIdentifier } from '../../support/server-codec.js';
 
 /** Which fields a message has. */
 interface Fullness {
@@ -17,46 +9,45 @@ interface Fullness {
   readonly isSparse: boolean;
 }
 
-/** Whether a field holds an identifier, which is hex, rather than a number. */
-export function isIdentifier(message: string, field: string): boolean {
-  return IDENTIFIER_FIELDS[message]?.includes(field) ?? false;
-}
-
 /** Any message of this type, with at most one field of each oneof. */
-export function anyMessage(type: string, fullness: Fullness = { isSparse: false }, depth = 0): fc.Arbitrary<object> {
-  const { fields = {}, oneofs = {} } = nodes.get(type)!;
-  const chosen = Object.values(oneofs).map(({ oneof }) => fc.constantFrom<string | undefined>(undefined, ...oneof));
+export function anyMessage(
+  type: protobuf.Type,
+  fullness: Fullness = { isSparse: false },
+  depth = 0,
+): fc.Arbitrary<object> {
+  const chosen = type.oneofsArray.map(({ fieldsArray }) => fc.constantFrom(undefined, ...fieldsArray));
   return fc.tuple(...chosen).chain((choices) => {
-    const left = new Set(Object.values(oneofs).flatMap(({ oneof }) => oneof.filter((name) => !choices.includes(name))));
-    const there = Object.entries(fields).filter(([name]) => !left.has(name));
-    const values = there.map(([name, field]) => {
-      const isThere = choices.includes(name) || field.rule === 'repeated';
-      const single = anyValue({ message: type, name, type: field.type, isThere }, fullness, depth);
-      return [name, field.rule === 'repeated' ? fc.array(single, { maxLength: depth > 3 ? 0 : 3 }) : single];
+    const there = type.fieldsArray.filter((field) => field.partOf === null || choices.includes(field));
+    const values = there.map((field) => {
+      const isThere = field.repeated || choices.includes(field);
+      const single = anyValue(field, isThere, fullness, depth);
+      return [field.name, field.repeated ? fc.array(single, { maxLength: depth > 3 ? 0 : 3 }) : single];
     });
-    const required = fullness.isSparse ? there.flatMap(([name]) => (choices.includes(name) ? name : [])) : undefined;
+    const requiredKeys = choices.flatMap((field) => (field === undefined ? [] : field.name));
     return fc.record(Object.fromEntries(values) as Record<string, fc.Arbitrary<unknown>>, {
       noNullPrototype: true,
-      ...(required === undefined ? {} : { requiredKeys: required }),
+      ...(fullness.isSparse ? { requiredKeys } : {}),
     });
   });
 }
 
-interface Place {
-  readonly message: string;
-  readonly name: string;
-  readonly type: string;
-  readonly isThere: boolean;
+function anyValue(field: protobuf.Field, isThere: boolean, fullness: Fullness, depth: number): fc.Arbitrary<unknown> {
+  const { resolvedType } = field;
+  if (resolvedType instanceof protobuf.Enum) {
+    return fc.constantFrom(...Object.keys(resolvedType.values), 'UNKNOWN_77', 'UNKNOWN_-5');
+  }
+  if (!(resolvedType instanceof protobuf.Type)) return anyScalar(field);
+  const inner = anyMessageLazily(resolvedType, fullness, depth + 1);
+  if (isThere) return inner;
+  return depth > 3 ? fc.constant(null) : fc.option(inner);
 }
 
-function anyValue({ message, name, type, isThere }: Place, fullness: Fullness, depth: number): fc.Arbitrary<unknown> {
-  const values = nodes.get(type)?.values;
-  if (values !== undefined) return fc.constantFrom(...Object.keys(values), 'UNKNOWN_77', 'UNKNOWN_-5');
-  const isUnsigned = type.startsWith('u');
-  switch (type) {
+function anyScalar(field: protobuf.Field): fc.Arbitrary<unknown> {
+  const isUnsigned = field.type.startsWith('u');
+  switch (field.type) {
     case 'int64':
     case 'uint64':
-      if (!isIdentifier(message, name)) return isUnsigned ? fc.maxSafeNat() : fc.maxSafeInteger();
+      if (!isIdentifier(field)) return isUnsigned ? fc.maxSafeNat() : fc.maxSafeInteger();
       return fc
         .bigInt(isUnsigned ? { min: 0n, max: 2n ** 64n - 1n } : { min: -(2n ** 63n), max: 2n ** 63n - 1n })
         .map((id) => id.toString(16));
@@ -68,14 +59,12 @@ function anyValue({ message, name, type, isThere }: Place, fullness: Fullness, d
       return fc.string({ unit: 'grapheme' });
     case 'bytes':
       return fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
-    default: {
-      const inner = anyMessageLazily(type, fullness, depth + 1);
-      return isThere ? inner : depth > 3 ? fc.constant(null) : fc.option(inner);
-    }
+    default:
+      throw new Error(`${field.fullName} is of a kind that no message had so far: ${field.type}`);
   }
 }
 
 /** A transaction holds transactions, so that the description of one may be built only when it is needed. */
-function anyMessageLazily(type: string, fullness: Fullness, depth: number): fc.Arbitrary<object> {
+function anyMessageLazily(type: protobuf.Type, fullness: Fullness, depth: number): fc.Arbitrary<object> {
   return fc.constant(undefined).chain(() => anyMessage(type, fullness, depth));
 }

@@ -1,16 +1,17 @@
-/** The codec against bytes written by hand, against itself from the other side, and against random messages. */
+/** The codec against bytes written by hand, and against the other side of the call. */
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { EtcdInvalidArgumentError, EtcdProtocolError } from '../../../lib/client/errors.js';
-import { codecOf, serverCodecOf } from '../../../lib/client/rpc/codec.js';
+import { codecOf } from '../../../lib/client/rpc/codec.js';
 import { seeded } from '../../support/seed.js';
-import { anyMessage, rpcs } from './any-message.js';
+import { decodeMessage, rpcs, serverCodecOf } from '../../support/server-codec.js';
 
 const RANGE = '/etcdserverpb.KV/Range';
 const PUT = '/etcdserverpb.KV/Put';
 const TXN = '/etcdserverpb.KV/Txn';
 const WATCH = '/etcdserverpb.Watch/Watch';
 const LEASE_REVOKE = '/etcdserverpb.Lease/LeaseRevoke';
+const MEMBER_ADD = '/etcdserverpb.Cluster/MemberAdd';
 const MEMBER_REMOVE = '/etcdserverpb.Cluster/MemberRemove';
 const ALARM = '/etcdserverpb.Maintenance/Alarm';
 const AUTH_STATUS = '/etcdserverpb.Auth/AuthStatus';
@@ -107,12 +108,6 @@ describe('a number in a request', () => {
       expect((error as Error).message).toMatch(/, but is .+/);
     },
   );
-
-  it('is refused below zero where the protocol has no sign', () => {
-    const encode = () => serverCodecOf(AUTH_STATUS).encodeResponse({ header: null, enabled: true, authRevision: -1 });
-
-    expect(thrownBy(encode)).toMatchObject({ argument: 'AuthStatusResponse.authRevision' });
-  });
 });
 
 describe('an identifier', () => {
@@ -298,6 +293,8 @@ describe('a request', () => {
   it.each([
     [RANGE, { keysOnly: 1 }, 'RangeRequest.keysOnly must be a boolean, not number'],
     ['/etcdserverpb.Auth/UserAdd', { password: 12345 }, 'AuthUserAddRequest.password must be a string, not number'],
+    [MEMBER_ADD, { peerURLs: 'http://a' }, 'MemberAddRequest.peerURLs must be an array, not string'],
+    [MEMBER_ADD, { peerURLs: ['http://a', 12345] }, 'MemberAddRequest.peerURLs must be a string, not number'],
     [TXN, { success: {} }, 'TxnRequest.success must be an array, not object'],
     [TXN, { success: [null] }, 'RequestOp must be an object, not null'],
     [TXN, { success: [{ requestPut: 'put' }] }, 'PutRequest must be an object, not string'],
@@ -462,26 +459,12 @@ describe('an enum', () => {
 
 describe('every RPC', () => {
   it('has a codec', () => {
-    expect(rpcs).toHaveLength(49);
+    expect([...rpcs.keys()].map((path) => codecOf(path))).toHaveLength(49);
   });
 
-  it.each(rpcs)('$path sends and receives nothing at all', ({ path }) => {
+  it.each([...rpcs.keys()])('%s sends and receives nothing at all', (path) => {
     expect(codecOf(path).encode({})).toHaveLength(0);
-    expect(serverCodecOf(path).encodeResponse({})).toHaveLength(0);
-    expect(codecOf(path).decode(Buffer.alloc(0))).toBeInstanceOf(Object);
-  });
-
-  it.each(rpcs)(`$path carries any request and any answer unchanged (seed ${seed})`, ({ path, ...types }) => {
-    const client = codecOf(path);
-    const server = serverCodecOf(path);
-
-    fc.assert(
-      fc.property(anyMessage(types.requestType), anyMessage(types.responseType), (request, response) => {
-        expect(server.decodeRequest(client.encode(request))).toEqual(request);
-        expect(client.decode(server.encodeResponse(response))).toEqual(response);
-      }),
-      { seed, numRuns: 50 },
-    );
+    expect(codecOf(path).decode(Buffer.alloc(0))).toEqual(decodeMessage(rpcs.get(path)!.response, Buffer.alloc(0)));
   });
 
   it.each([

@@ -1,103 +1,79 @@
-/** The generated code for frequent messages, against proto-loader, which reads `proto/` itself and knows nothing of ours. */
+/** The generated code against protobufjs, which reads `proto/` itself and knows nothing of ours. */
 import { describe, expect, it } from '@jest/globals';
-import { loadSync, type ServiceDefinition } from '@grpc/proto-loader';
 import fc from 'fast-check';
+import protobuf from 'protobufjs';
 import { EtcdProtocolError } from '../../../lib/client/errors.js';
 import { codecOf } from '../../../lib/client/rpc/codec.js';
-import { GENERATED_CODECS } from '../../../lib/client/rpc/generated/codec.js';
+import { RPC_CODECS } from '../../../lib/client/rpc/generated/codec.js';
 import { seeded } from '../../support/seed.js';
-import { anyMessage, isIdentifier, nodes, rpcs } from './any-message.js';
+import { decodeMessage, encodeMessage, rpcs, serverCodecOf } from '../../support/server-codec.js';
+import { anyMessage } from './any-message.js';
 import { scramble } from './scramble.js';
 
 const { seed } = seeded();
-const frequent = rpcs.filter(({ path }) => Object.hasOwn(GENERATED_CODECS, path));
-const judge = loadSync('rpc.proto', { includeDirs: ['proto'], longs: String, enums: String, defaults: true });
+const everyRpc = [...rpcs.values()];
 
-interface JudgedPut {
-  readonly value: Buffer;
-}
-
-function judgeOf({ service, name }: (typeof rpcs)[number]): ServiceDefinition[string] {
-  return (judge[service] as ServiceDefinition)[name]!;
-}
-
-/** The message as proto-loader takes it: identifiers in decimal, enums by number where they have no name. */
-function asJudged(type: string, message: object, dropEmptyBytes: boolean): object {
-  const { fields = {}, oneofs = {} } = nodes.get(type)!;
-  const choices = Object.values(oneofs).flatMap(({ oneof }) => oneof);
-  const entries = Object.entries(message).flatMap(([name, value]) => {
-    const field = fields[name]!;
-    const isEmpty = value instanceof Uint8Array && value.length === 0 && !choices.includes(name);
-    if (value === null || (dropEmptyBytes && isEmpty)) return [];
-    const judged = (single: unknown): unknown => valueAsJudged(type, name, field.type, single, dropEmptyBytes);
-    return [[name, Array.isArray(value) ? value.map(judged) : judged(value)]];
+/** The message without its empty bytes, which are not sent except where it is a choice that they are there. */
+function withoutEmptyBytes(type: protobuf.Type, message: object): object {
+  const entries = Object.entries(message).flatMap(([name, value]: [string, unknown]) => {
+    const field = type.fields[name]!;
+    if (value instanceof Uint8Array && value.length === 0 && field.partOf === null) return [];
+    const { resolvedType } = field;
+    if (!(resolvedType instanceof protobuf.Type) || value === null) return [[name, value]];
+    const inner = (single: object): object => withoutEmptyBytes(resolvedType, single);
+    return [[name, Array.isArray(value) ? value.map(inner) : inner(value as object)]];
   });
   return Object.fromEntries(entries) as object;
 }
 
-function valueAsJudged(message: string, name: string, type: string, value: unknown, dropEmptyBytes: boolean): unknown {
-  if (isIdentifier(message, name)) return decimalOf(value as string);
-  if (typeof value === 'string') return value.startsWith('UNKNOWN_') ? Number(value.slice(8)) : value;
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
-  return asJudged(type, value, dropEmptyBytes);
-}
-
-function decimalOf(hex: string): string {
-  return String(hex.startsWith('-') ? -BigInt(`0x${hex.slice(1)}`) : BigInt(`0x${hex}`));
-}
-
 describe('the generated code', () => {
-  it('is there for all of KV, Watch and Lease', () => {
-    expect(frequent.map(({ path }) => path)).toEqual(
-      rpcs.flatMap(({ path, service }) => (/\.(KV|Watch|Lease)$/.test(service) ? path : [])),
-    );
+  it('is there for every RPC', () => {
+    expect(Object.keys(RPC_CODECS)).toEqual([...rpcs.keys()]);
   });
 
-  it.each(frequent)(`writes requests of $path byte for byte as proto-loader does (seed ${seed})`, (rpc) => {
-    const codec = codecOf(rpc.path);
+  it.each(everyRpc)(`writes requests of $path byte for byte as protobufjs does (seed ${seed})`, ({ path, request }) => {
+    const codec = codecOf(path);
 
     fc.assert(
-      fc.property(anyMessage(rpc.requestType, { isSparse: true }), (request) => {
-        const expected = judgeOf(rpc).requestSerialize(asJudged(rpc.requestType, request, true));
+      fc.property(anyMessage(request, { isSparse: true }), (message) => {
+        const expected = encodeMessage(request, withoutEmptyBytes(request, message));
 
-        expect(codec.encode(request).toString('hex')).toBe(expected.toString('hex'));
+        expect(codec.encode(message).toString('hex')).toBe(expected.toString('hex'));
       }),
       { seed, numRuns: 60 },
     );
   });
 
-  it.each(frequent)(`reads answers of $path as proto-loader wrote them (seed ${seed})`, (rpc) => {
-    const codec = codecOf(rpc.path);
+  it.each(everyRpc)(`reads answers of $path as protobufjs wrote them (seed ${seed})`, ({ path, response }) => {
+    const codec = codecOf(path);
 
     fc.assert(
-      fc.property(anyMessage(rpc.responseType), (response) => {
-        const bytes = judgeOf(rpc).responseSerialize(asJudged(rpc.responseType, response, false));
-
-        expect(codec.decode(bytes)).toEqual(response);
+      fc.property(anyMessage(response), (message) => {
+        expect(codec.decode(encodeMessage(response, message))).toEqual(message);
       }),
       { seed, numRuns: 60 },
     );
   });
 
-  it.each(frequent)(`reads answers of $path in any order and among unknown fields (seed ${seed})`, (rpc) => {
-    const codec = codecOf(rpc.path);
-    const { responseSerialize, responseDeserialize } = judgeOf(rpc);
+  it.each(everyRpc)(`reads answers of $path in any order and among unknown fields (seed ${seed})`, (rpc) => {
+    const { path, response } = rpc;
+    const codec = codecOf(path);
     const chance = fc.integer().map((own) => seeded(own).random);
 
     fc.assert(
-      fc.property(anyMessage(rpc.responseType), chance, (response, random) => {
-        const bytes = responseSerialize(asJudged(rpc.responseType, response, false));
-        const scrambled = scramble(rpc.responseType, bytes, random);
+      fc.property(anyMessage(response), chance, (message, random) => {
+        const scrambled = scramble(response, encodeMessage(response, message), random);
 
-        expect(codec.decode(scrambled)).toEqual(response);
-        expect(responseDeserialize(scrambled)).toEqual(responseDeserialize(bytes));
+        expect(codec.decode(scrambled)).toEqual(message);
+        expect(decodeMessage(response, scrambled)).toEqual(message);
       }),
       { seed, numRuns: 60 },
     );
   });
 
-  it.each(frequent)(`takes damaged answers of $path for no answer, or for another one (seed ${seed})`, (rpc) => {
-    const codec = codecOf(rpc.path);
+  it.each(everyRpc)(`takes damaged answers of $path for no answer, or for another one (seed ${seed})`, (rpc) => {
+    const { path, response } = rpc;
+    const codec = codecOf(path);
     const decode = (bytes: Buffer): unknown => {
       try {
         return codec.decode(bytes);
@@ -107,8 +83,8 @@ describe('the generated code', () => {
     };
 
     fc.assert(
-      fc.property(anyMessage(rpc.responseType), fc.nat(), fc.nat(255), (response, place, byte) => {
-        const bytes = judgeOf(rpc).responseSerialize(asJudged(rpc.responseType, response, false));
+      fc.property(anyMessage(response), fc.nat(), fc.nat(255), (message, place, byte) => {
+        const bytes = encodeMessage(response, message);
         const damaged = Buffer.from(bytes);
         damaged[place % Math.max(1, bytes.length)] = byte;
 
@@ -165,6 +141,7 @@ describe('an answer in damaged bytes', () => {
 });
 
 describe('what was written', () => {
+  const memberAdd = codecOf('/etcdserverpb.Cluster/MemberAdd');
   const put = codecOf('/etcdserverpb.KV/Put');
   const txn = codecOf('/etcdserverpb.KV/Txn');
 
@@ -199,17 +176,21 @@ describe('what was written', () => {
       const value = Buffer.alloc(size, 7);
       const success = [{ requestPut: { value } }];
       const failure = [{ requestPut: { key: Buffer.from('k') } }];
-      const kv = judge['etcdserverpb.KV'] as ServiceDefinition;
 
-      const alone = kv['Put']!.requestDeserialize(put.encode({ value })) as JudgedPut;
-      const nested = kv['Txn']!.requestDeserialize(txn.encode({ success, failure })) as {
-        success: { requestPut: JudgedPut }[];
-        failure: object[];
-      };
+      const alone = serverCodecOf('/etcdserverpb.KV/Put').decodeRequest(put.encode({ value }));
+      const nested = serverCodecOf('/etcdserverpb.KV/Txn').decodeRequest(txn.encode({ success, failure }));
 
-      expect(alone.value.equals(value)).toBe(true);
-      expect(nested.success[0]!.requestPut.value.equals(value)).toBe(true);
+      expect(value.equals(alone.value!)).toBe(true);
+      expect(value.equals(nested.success![0]!.requestPut!.value!)).toBe(true);
       expect(nested.failure).toMatchObject(failure);
     },
   );
+
+  it.each([127, 128, 16_369, 16_384, 50_000])('has its length right at %i characters of text', (length) => {
+    const peerURLs = ['a', 'é', '€', '😀'].map((character) => character.repeat(length));
+
+    const { decodeRequest } = serverCodecOf('/etcdserverpb.Cluster/MemberAdd');
+
+    expect(decodeRequest(memberAdd.encode({ peerURLs }))).toMatchObject({ peerURLs });
+  });
 });

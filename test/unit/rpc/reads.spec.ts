@@ -22,8 +22,6 @@ describe('C3: a read', () => {
     ['Connection dropped', unavailable],
     ['etcdserver: something a newer release says', unavailable],
     ['Bandwidth exhausted or memory limit exceeded', GrpcCode.resourceExhausted],
-    ['Received RST_STREAM with code 2 (Internal server error)', GrpcCode.internal],
-    ['Received RST_STREAM with code 0 (Call ended without gRPC status)', GrpcCode.internal],
     ['Call cancelled', GrpcCode.cancelled],
     ['stream timeout of a proxy', GrpcCode.deadlineExceeded],
   ])('is repeated on another member at once after %j (code %i)', async (text, code) => {
@@ -37,6 +35,20 @@ describe('C3: a read', () => {
     expect(rig.arrivedAt()).toEqual([A, B]);
     expect(rig.calls.counters().retries).toBe(1);
   });
+
+  it.each(['unsent', 'broken'] as const)(
+    'is repeated on another member at once when it was cut off, %s',
+    async (cut) => {
+      rig = await new Rig().connected();
+      rig.member(A).on(RANGE, (call) => call.fail('etcdserver: permission denied', unavailable, cut));
+
+      const read = rig.read();
+      await settle();
+
+      expect(read.state).toBe('answered');
+      expect(rig.arrivedAt()).toEqual([A, B]);
+    },
+  );
 
   it.each([
     ['etcdserver: mvcc: required revision has been compacted', GrpcCode.outOfRange],

@@ -1,25 +1,27 @@
 /** Says the same message in other bytes, as protobuf allows: other orders, longer numbers, and fields that nobody knows. */
-import { nodes } from './any-message.js';
+import protobuf from 'protobufjs';
 
 interface Field {
   readonly id: number;
   readonly wireType: number;
   /** What follows the tag; of a field with a length, without it. */
   readonly content: Buffer;
+  /** How many bytes it may take as a number. @default 10 */
+  readonly maxBytes?: number;
 }
 
 /** @param random the next number, from 0 up to but not including 1. */
-export function scramble(type: string, bytes: Buffer, random: () => number): Buffer {
+export function scramble(type: protobuf.Type, bytes: Buffer, random: () => number): Buffer {
   const fields = fieldsOf(bytes).map((field) => inside(type, field, random));
   const strangers = Array.from({ length: Math.floor(random() * 3) }, () => stranger(random));
   return Buffer.concat(shuffled([...fields, ...strangers], random).map((field) => bytesOf(field, random)));
 }
 
-function inside(type: string, field: Field, random: () => number): Field {
-  const { fields = {} } = nodes.get(type) ?? {};
-  const inner = Object.values(fields as Record<string, { type: string; id: number }>).find(({ id }) => id === field.id);
-  const isMessage = inner !== undefined && nodes.get(inner.type)?.values === undefined && nodes.has(inner.type);
-  return isMessage ? { ...field, content: scramble(inner.type, field.content, random) } : field;
+function inside(type: protobuf.Type, field: Field, random: () => number): Field {
+  const known = type.fieldsById[field.id];
+  if (known?.type === 'uint32') return { ...field, maxBytes: 5 }; // protobufjs takes no more for one
+  const inner = known?.resolvedType;
+  return inner instanceof protobuf.Type ? { ...field, content: scramble(inner, field.content, random) } : field;
 }
 
 function stranger(random: () => number): Field {
@@ -72,9 +74,9 @@ function numberAt(bytes: Buffer, position: number): { readonly value: number; re
   }
 }
 
-function bytesOf({ id, wireType, content }: Field, random: () => number): Buffer {
+function bytesOf({ id, wireType, content, maxBytes = 10 }: Field, random: () => number): Buffer {
   const tag = padded(varint(id * 8 + wireType), 5, random);
-  if (wireType === 0) return Buffer.concat([tag, padded(content, 10, random)]);
+  if (wireType === 0) return Buffer.concat([tag, padded(content, maxBytes, random)]);
   if (wireType === 2) return Buffer.concat([tag, padded(varint(content.length), 5, random), content]);
   return Buffer.concat([tag, content]);
 }

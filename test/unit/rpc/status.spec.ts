@@ -209,7 +209,6 @@ describe('a status that etcd’s list does not have', () => {
     [GrpcCode.cancelled, 'Call cancelled', 'interrupted', 'ETCD_SERVER'],
     [GrpcCode.deadlineExceeded, 'late', 'interrupted', 'ETCD_SERVER'],
     [GrpcCode.aborted, 'aborted', 'interrupted', 'ETCD_SERVER'],
-    [GrpcCode.internal, 'Received RST_STREAM with code 2', 'interrupted', 'ETCD_UNAVAILABLE'],
     [GrpcCode.internal, 'panic', 'unclear', 'ETCD_SERVER'],
     [GrpcCode.unknown, 'mvcc: watcher range is empty', 'unclear', 'ETCD_SERVER'],
     [GrpcCode.alreadyExists, 'there', 'unclear', 'ETCD_SERVER'],
@@ -221,6 +220,16 @@ describe('a status that etcd’s list does not have', () => {
     expect(understood.fate).toBe(fate);
     expect(understood.error).toMatchObject({ code: errorCode, grpcCode: code, method: 'KV.Put' });
     expect(understood.error.message).toMatch(/^KV\.Put: /);
+  });
+
+  it.each([
+    ['unsent', 'unsent'],
+    ['broken', 'interrupted'],
+  ] as const)('is not looked up when the server did not answer: cut off, %s', (cut, fate) => {
+    const failure = readFailure(PUT, { code: GrpcCode.unavailable, details: 'etcdserver: no leader', cut });
+
+    expect(failure).toMatchObject({ fate, reason: undefined });
+    expect(failure.toError({})).toMatchObject({ code: 'ETCD_UNAVAILABLE', grpcCode: GrpcCode.unavailable });
   });
 
   it('keeps the server’s words without the wrapping', () => {

@@ -1,6 +1,7 @@
 /** C1, C6: the cause of a failed connection, out of what grpc-js says, and whether waiting can help. */
 import { describe, expect, it } from '@jest/globals';
-import { connectFailure, isConfigurationFault } from '../../../lib/client/transport/connect-failure.js';
+import { isConfigurationFault } from '../../../lib/client/transport/connect-failure.js';
+import { connectFailure } from '../../../lib/client/transport/grpc-js/grpc-words.js';
 
 /** grpc-js's text around an error. */
 const wrapped = (error: string, note = ''): string =>

@@ -2,8 +2,8 @@
 import { EtcdUnavailableError, type EtcdError } from '../../../lib/client/errors.js';
 import type * as wire from '../../../lib/client/rpc/generated/messages.js';
 import { WATCH } from '../../../lib/client/rpc/methods.js';
-import type { WatchEvent } from '../../../lib/client/watch/event.js';
 import type { WatchResponse } from '../../../lib/client/watch/response.js';
+import type { ViewChange } from '../../../lib/client/watch/view-changes.js';
 import { EtcdWatch, type WatchParts } from '../../../lib/client/watch/watch.js';
 import type { WatchStatus } from '../../../lib/client/watch-status.js';
 import { FakeClock, settle } from '../../support/fake-clock.js';
@@ -80,8 +80,20 @@ export function stored(key: string, revision: number, value = `v${revision}`): w
 }
 
 /** `put a@11`, for comparing at a glance. */
-export function shown(event: WatchEvent): string {
-  return `${event.type} ${event.kv.key}@${event.revision}`;
+/** A page of a range. */
+export function page(
+  revision: number,
+  keys: readonly string[],
+  facts: Partial<wire.RangeResponse> = {},
+): wire.RangeResponse {
+  const kvs = keys.map((key) => stored(key, 2));
+  return { header: header(revision), kvs, more: false, count: kvs.length, ...facts };
+}
+
+/** An event, or a range anew, in one line. */
+export function shown(change: ViewChange): string {
+  if (change.type !== 'reset') return `${change.type} ${change.kv.key}@${change.revision}`;
+  return `reset(${change.reason})@${change.revision} ${change.kvs.map(({ key }) => key).join(',')}`;
 }
 
 /** A watch service in front of a scripted server. */

@@ -8,35 +8,11 @@ import {
   EtcdUnavailableError,
 } from '../../../lib/client/errors.js';
 import { prefix } from '../../../lib/client/key-range.js';
-import type * as wire from '../../../lib/client/rpc/generated/messages.js';
 import { RANGE } from '../../../lib/client/rpc/methods.js';
 import { EtcdCompactedError, EtcdPermissionDeniedError } from '../../../lib/client/server-errors.js';
-import type { FollowBatch, FollowChange } from '../../../lib/client/watch/follow.js';
+import type { FollowBatch } from '../../../lib/client/watch/follow.js';
 import { settle } from '../../support/fake-clock.js';
-import {
-  canceled,
-  collect,
-  created,
-  deleted,
-  FakeEtcd,
-  header,
-  progress,
-  put,
-  sent,
-  shown,
-  stored,
-} from './fake-etcd.js';
-
-/** A page of a range. */
-function page(revision: number, keys: readonly string[], facts: Partial<wire.RangeResponse> = {}): wire.RangeResponse {
-  const kvs = keys.map((key) => stored(key, 2));
-  return { header: header(revision), kvs, more: false, count: kvs.length, ...facts };
-}
-
-function text(change: FollowChange): string {
-  if (change.type !== 'reset') return shown(change);
-  return `reset(${change.reason})@${change.revision} ${change.kvs.map(({ key }) => key).join(',')}`;
-}
+import { canceled, collect, created, deleted, FakeEtcd, page, progress, put, sent, shown } from './fake-etcd.js';
 
 const compacted = new EtcdCompactedError({ reason: 'Compacted', serverMessage: 'compacted' });
 const denied = new EtcdPermissionDeniedError({ reason: 'PermissionDenied', serverMessage: 'permission denied' });
@@ -51,7 +27,7 @@ describe('Following a range (W5)', () => {
     expect(etcd.creates()).toMatchObject([{ startRevision: 21, progressNotify: true }]);
     await etcd.answer(created(1, 25), sent(1, [put('c/c', 21), deleted('c/a', 22)], 25));
 
-    expect(items.map(text)).toEqual(['reset(start)@20 c/a,c/b', 'put c/c@21', 'delete c/a@22']);
+    expect(items.map(shown)).toEqual(['reset(start)@20 c/a,c/b', 'put c/c@21', 'delete c/a@22']);
   });
 
   it('asks for nothing before somebody reads', async () => {
@@ -69,7 +45,7 @@ describe('Following a range (W5)', () => {
     const { items } = collect(etcd.watch.follow(prefix('c/')));
     await settle();
 
-    expect(items.map(text)).toEqual(['reset(start)@20 c/a,c/b,c/c']);
+    expect(items.map(shown)).toEqual(['reset(start)@20 c/a,c/b,c/c']);
     const asked = etcd.rpc.requests(RANGE).map(({ key, revision }) => [Buffer.from(key!).toString(), revision]);
     expect(asked).toEqual([
       ['c/', undefined],
@@ -86,7 +62,7 @@ describe('Following a range (W5)', () => {
     const { items } = collect(etcd.watch.follow(prefix('c/')));
     await settle();
 
-    expect(items.map(text)).toEqual(['reset(start)@20 c/a']);
+    expect(items.map(shown)).toEqual(['reset(start)@20 c/a']);
     expect(etcd.rpc.requests(RANGE).map(({ limit }) => limit)).toEqual([100, 50, 25]);
   });
 
@@ -96,7 +72,7 @@ describe('Following a range (W5)', () => {
     const { items } = collect(etcd.watch.follow(prefix('c/')));
     await etcd.clock.advance(1_000);
 
-    expect(items.map(text)).toEqual(['reset(start)@50 c/z']);
+    expect(items.map(shown)).toEqual(['reset(start)@50 c/z']);
   });
 
   it('waits out an outage before the first snapshot', async () => {
@@ -106,7 +82,7 @@ describe('Following a range (W5)', () => {
     const loop = collect(etcd.watch.follow(prefix('c/')));
     await etcd.clock.advance(5_000);
 
-    expect([loop.items.map(text), loop.isDone]).toEqual([['reset(start)@20 c/a'], false]);
+    expect([loop.items.map(shown), loop.isDone]).toEqual([['reset(start)@20 c/a'], false]);
   });
 
   it('reads the range anew when changes were compacted: a key that went away meanwhile is not in it', async () => {
@@ -122,7 +98,7 @@ describe('Following a range (W5)', () => {
     expect(etcd.creates().at(-1)).toMatchObject({ startRevision: 91 });
     await etcd.answer(created(1, 91), sent(1, [put('c/x', 91)]));
 
-    expect(items.map(text)).toEqual(['reset(start)@20 c/a,c/b', 'reset(compacted)@90 c/b,c/n', 'put c/x@91']);
+    expect(items.map(shown)).toEqual(['reset(start)@20 c/a,c/b', 'reset(compacted)@90 c/b,c/n', 'put c/x@91']);
   });
 
   it('reads the range anew when another cluster answers', async () => {
@@ -134,7 +110,7 @@ describe('Following a range (W5)', () => {
     await etcd.answer(created(1, 5, 'other'));
     await etcd.clock.advance(2_000);
 
-    expect(items.map(text)).toEqual(['reset(start)@20 c/a', 'reset(history-lost)@5 c/r']);
+    expect(items.map(shown)).toEqual(['reset(start)@20 c/a', 'reset(history-lost)@5 c/r']);
   });
 
   it('reads the range anew when the store went back between the snapshot and the watch', async () => {
@@ -146,7 +122,7 @@ describe('Following a range (W5)', () => {
     await etcd.answer(created(1, 5));
     await etcd.clock.advance(5_000);
 
-    expect(items.map(text)).toEqual(['reset(start)@20 c/a', 'reset(history-lost)@5 c/r']);
+    expect(items.map(shown)).toEqual(['reset(start)@20 c/a', 'reset(history-lost)@5 c/r']);
   });
 
   it('is not read in a rush when compaction is quicker', async () => {

@@ -15,22 +15,12 @@ import {
   deleted,
   FakeEtcd,
   header,
+  page,
   progress,
   put,
   sent,
   shown,
-  stored,
 } from './fake-etcd.js';
-
-function page(revision: number, keys: readonly string[], facts: Partial<wire.RangeResponse> = {}): wire.RangeResponse {
-  const kvs = keys.map((key) => stored(key, 2));
-  return { header: header(revision), kvs, more: false, count: kvs.length, ...facts };
-}
-
-function text(change: ViewChange): string {
-  if (change.type !== 'reset') return shown(change);
-  return `reset(${change.reason})@${change.revision} ${change.kvs.map(({ key }) => key).join(',')}`;
-}
 
 /** A view of what the first answer tells, with its watch in place. */
 async function live(etcd: FakeEtcd, revision = 20, keys: readonly string[] = ['c/a', 'c/b']): Promise<LiveView> {
@@ -180,8 +170,8 @@ describe('A loop over the changes of a view', () => {
     const second = collect(view);
     await etcd.answer(sent(1, [deleted('c/a', 22)]));
 
-    expect(first.items.map(text)).toEqual(['reset(start)@20 c/a,c/b', 'put c/c@21', 'delete c/a@22']);
-    expect(second.items.map(text)).toEqual(['reset(start)@21 c/a,c/b,c/c', 'delete c/a@22']);
+    expect(first.items.map(shown)).toEqual(['reset(start)@20 c/a,c/b', 'put c/c@21', 'delete c/a@22']);
+    expect(second.items.map(shown)).toEqual(['reset(start)@21 c/a,c/b,c/c', 'delete c/a@22']);
   });
 
   it('that begins before the view is ready gets the content once', async () => {
@@ -190,7 +180,7 @@ describe('A loop over the changes of a view', () => {
     const { items } = collect(etcd.watch.view(prefix('c/')));
     await settle();
 
-    expect(items.map(text)).toEqual(['reset(start)@20 c/a']);
+    expect(items.map(shown)).toEqual(['reset(start)@20 c/a']);
   });
 
   it('sees the content as new as the change it gets', async () => {
@@ -216,7 +206,7 @@ describe('A loop over the changes of a view', () => {
     await etcd.answer(sent(1, [put('c/b', 1_100)]));
     const { value: second } = (await loop.next()) as IteratorYieldResult<ViewChange>;
 
-    expect([text(first), text(second)]).toEqual(['reset(behind)@1099 c/a,c/b', 'put c/b@1100']);
+    expect([shown(first), shown(second)]).toEqual(['reset(behind)@1099 c/a,c/b', 'put c/b@1100']);
   });
 
   it('can be left without ending the view', async () => {

@@ -71,6 +71,22 @@ describe('A reader that is behind (W4)', () => {
     ]);
   });
 
+  it('is not one that waits: it gets all of what comes at once, and is behind only when more comes before it has read', async () => {
+    const etcd = new FakeEtcd();
+    const watcher = await started(etcd, { maxBufferedRevisions: 2 });
+    const loop = watcher[Symbol.asyncIterator]();
+    const first = loop.next();
+
+    await etcd.answer(sent(1, puts(11, 15)));
+    expect([watcher.state, watcher.bufferedRevisions, watcher.nextRevision]).toEqual(['active', 4, 16]);
+    await etcd.answer(sent(1, puts(16, 16)));
+    expect([watcher.state, watcher.bufferedRevisions, watcher.nextRevision]).toEqual(['paused', 4, 16]);
+
+    expect((await first).value).toMatchObject({ revision: 11 });
+    expect(await read(loop, 4)).toEqual([12, 13, 14, 15]);
+    expect(etcd.creates().at(-1)).toMatchObject({ startRevision: 16 });
+  });
+
   it('is measured in bytes too, and takes one revision whatever its size', async () => {
     const etcd = new FakeEtcd();
     const watcher = await started(etcd, { maxBufferedBytes: 1_000 });

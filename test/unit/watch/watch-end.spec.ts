@@ -26,6 +26,7 @@ import {
 
 const DENIED = 'rpc error: code = PermissionDenied desc = etcdserver: permission denied';
 const BAD_TOKEN = 'rpc error: code = Unauthenticated desc = etcdserver: invalid auth token';
+const TOO_LARGE = new EtcdMessageTooLargeError('response', 100, 'Received message larger than max');
 
 /** The error that the seam makes of a status. */
 function status(code: number, details: string): EtcdError {
@@ -247,7 +248,7 @@ describe('A stream that ends', () => {
     ['a token that expired', status(16, 'etcdserver: invalid auth token')],
     ['a stop of the server', status(14, 'etcdserver: server stopped')],
     ['a cancelled stream', status(1, 'etcdserver: watch canceled')],
-    ['a reset by a proxy', status(13, 'Received RST_STREAM with code 2')],
+    ['a reset by a proxy', status(14, 'the server reset the stream (INTERNAL_ERROR)')],
     ['no endpoint at all', new EtcdUnavailableError('no endpoint can be used')],
   ])('for %s is opened elsewhere, and no watch ends', async (_what, error) => {
     const etcd = new FakeEtcd();
@@ -291,17 +292,51 @@ describe('A stream that ends', () => {
     expect([loop.items, endOf(loop)]).toEqual([[], 'ETCD_CLOSED']);
   });
 
-  it('for an answer above the limit ends the watches that wanted no fragments, and no other', async () => {
+  it('for an answer above the limit has the watches ask for pieces from then on, and ends none (C6)', async () => {
+    const etcd = new FakeEtcd();
+    const one = collect(etcd.watch.watch('a'));
+    const other = collect(etcd.watch.watch('b'));
+    await etcd.answer(created(1, 10), created(2, 10), sent(1, [put('a', 11)]));
+    expect(etcd.creates().map(({ fragment }) => fragment)).toEqual([false, false]);
+
+    await etcd.breakStream(TOO_LARGE);
+    await etcd.answer(created(1, 10), created(2, 10));
+    expect(etcd.creates()).toMatchObject([
+      { startRevision: 12, fragment: true },
+      { startRevision: 11, fragment: true },
+    ]);
+    await etcd.breakStream();
+    await etcd.answer(created(1, 10), created(2, 10));
+
+    expect(etcd.creates().map(({ fragment }) => fragment)).toEqual([true, true]);
+    expect([endOf(one), endOf(other)]).toEqual([undefined, undefined]);
+  });
+
+  it('for an answer above the limit ends the watches that refuse pieces once it cannot be that of another', async () => {
     const etcd = new FakeEtcd();
     const whole = collect(etcd.watch.watch('a', { fragment: false }));
     const other = collect(etcd.watch.watch('b'));
     await etcd.answer(created(1, 10));
 
-    await etcd.breakStream(new EtcdMessageTooLargeError('response', 100, 'Received message larger than max'));
+    await etcd.breakStream(TOO_LARGE);
+    await etcd.answer(created(1, 10));
+    expect([endOf(whole), endOf(other)]).toEqual([undefined, undefined]);
+    await etcd.breakStream(TOO_LARGE);
     await etcd.answer(created(1, 10));
 
     expect([endOf(whole), endOf(other)]).toEqual(['ETCD_MESSAGE_TOO_LARGE', undefined]);
-    expect(etcd.creates()).toHaveLength(1);
+    expect(etcd.creates()).toMatchObject([{ fragment: true }]);
+  });
+
+  it('for a piece above the limit ends all watches: none of them can have it', async () => {
+    const etcd = new FakeEtcd();
+    const loop = collect(etcd.watch.watch('a', { fragment: true }));
+    await etcd.answer(created(1, 10));
+
+    etcd.stream.fail(TOO_LARGE);
+    await settle();
+
+    expect(endOf(loop)).toBe('ETCD_MESSAGE_TOO_LARGE');
   });
 
   it('over an answer for a watch that nobody asked for ends with a typed error rather than a guess', async () => {

@@ -9,7 +9,7 @@ import { canceled, collect, CUT, created, deleted, FakeEtcd, progress, put, sent
 const text = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString();
 
 describe('A watch', () => {
-  it('is asked for at once, under ID 1, from now on, in fragments, where there is a leader', async () => {
+  it('is asked for at once, under ID 1, from now on, in whole answers, where there is a leader', async () => {
     const etcd = new FakeEtcd();
 
     etcd.watch.watch(prefix('jobs/'));
@@ -19,7 +19,7 @@ describe('A watch', () => {
     expect(create).toMatchObject({
       watchId: 1,
       startRevision: 0,
-      fragment: true,
+      fragment: false,
       prevKv: false,
       progressNotify: false,
     });

@@ -1,4 +1,4 @@
-/** The transport over grpc-js: the only file, beside the codec, that knows it. One channel is one connection attempt. */
+/** The transport over grpc-js: one channel is one connection attempt, and the connection that comes of it. */
 import {
   Channel,
   connectivityState,
@@ -14,10 +14,10 @@ import type { Endpoint } from '../../endpoint.js';
 import { EtcdConfigError } from '../../errors.js';
 import { refusePlaintext, usesTls, type ResolvedOptions } from '../../options.js';
 import { asBuffer } from '../../as-buffer.js';
-import { connectFailure, isConfigurationFault } from '../connect-failure.js';
-import { DirectCalls, type GrpcCall, type GrpcListener } from './grpc-direct.js';
+import { isConfigurationFault } from '../connect-failure.js';
+import { connectFailure, understood } from './grpc-words.js';
+import { explainHangUp } from '../hang-up.js';
 import { readTlsFiles } from '../tls-files.js';
-import { speaksPlaintext, speaksTls } from '../tls-sniff.js';
 import type {
   Connect,
   Headers,
@@ -31,11 +31,6 @@ import type {
 const NO_MESSAGE_CONTEXT = {};
 /** All that grpc-js says when the peer closes the connection before it is one of HTTP/2. */
 const HUNG_UP = /^Failed to connect/;
-const SAID_NOTHING = 'the endpoint closed the connection before it said anything in HTTP/2';
-const WANTS_TLS = 'the endpoint wants TLS: write it as https://';
-/** Node.js's words when the peer closes the connection before TLS is set up. */
-const HUNG_UP_ON_TLS = /before secure TLS connection/;
-const WANTS_PLAINTEXT = 'the endpoint does not speak TLS: write it as http://';
 const CANCELLED_TEXT = 'cancelled by the client';
 /** The channel is thrown away at its first failure, so its own waits must be longer than anything lives. */
 const NEVER_MS = 86_400_000;
@@ -117,12 +112,20 @@ function channelOptions(endpoint: Endpoint, options: ResolvedOptions, userAgent:
   };
 }
 
+type GrpcCall = ReturnType<Channel['createCall']>;
+
+/** Told what comes in. `onReceiveStatus` is the last call. */
+interface GrpcListener {
+  onReceiveMetadata(): void;
+  onReceiveMessage(message: Uint8Array | null): void;
+  onReceiveStatus(status: RpcStatus): void;
+}
+
 class GrpcTransport implements Transport {
   private readonly channel: Channel;
   private readonly sockets: Set<Socket>;
   private readonly prepared = new WeakMap<Headers, Metadata>();
   private phase: 'connecting' | 'ready' | 'spent' = 'connecting';
-  private direct: DirectCalls | undefined;
 
   constructor(
     private readonly endpoint: Endpoint,
@@ -148,7 +151,7 @@ class GrpcTransport implements Transport {
       onReceiveMetadata: ignore,
       onReceiveMessage: (bytes) => (answer = bytes ?? undefined),
       onReceiveStatus: (status) => {
-        if (!cancelled) done(status, answer);
+        if (!cancelled) done(understood(status), answer);
       },
     });
     call.startRead();
@@ -166,7 +169,7 @@ class GrpcTransport implements Transport {
       onReceiveMessage: (bytes) => {
         if (bytes !== null) listener.onMessage(bytes);
       },
-      onReceiveStatus: (status) => listener.onStatus(status),
+      onReceiveStatus: (status) => listener.onStatus(understood(status)),
     });
     return new GrpcStream(call);
   }
@@ -178,12 +181,9 @@ class GrpcTransport implements Transport {
     if (wasConnecting) for (const socket of this.sockets) socket.destroy();
   }
 
-  /** The short way where there is one, which sends the metadata as it is; the documented way makes a copy of it. */
   private start(path: string, headers: Headers, listener: GrpcListener): GrpcCall {
-    const metadata = this.metadata(headers);
-    if (this.direct !== undefined) return this.direct.start(path, metadata, listener);
     const call = this.channel.createCall(path, Infinity, null, null, null);
-    call.start(metadata, listener);
+    call.start(this.metadata(headers), listener);
     return call;
   }
 
@@ -223,7 +223,6 @@ class GrpcTransport implements Transport {
   /** Later than grpc-js tells of it, which is before the connection itself can be used. */
   private onReady(): void {
     if (this.isSpent()) return;
-    this.direct = DirectCalls.over(this.channel, this.endpoint.authority);
     this.events.onReady();
   }
 
@@ -241,18 +240,9 @@ class GrpcTransport implements Transport {
     });
   }
 
-  /**
-   * A peer that hangs up without a word may speak the other of TLS and plaintext; the one who reads the error should not
-   * have to guess. It may as well be a balancer whose member is away, and then waiting helps.
-   */
-  private explain(reason: string): void {
-    if (usesTls(this.endpoint, this.options.tls)) {
-      if (!HUNG_UP_ON_TLS.test(reason)) return this.fail(reason);
-      speaksPlaintext(this.endpoint, (yes) => this.fail(yes ? WANTS_PLAINTEXT : reason));
-    } else {
-      if (!HUNG_UP.test(reason)) return this.fail(reason);
-      speaksTls(this.endpoint, (yes) => this.fail(yes ? WANTS_TLS : SAID_NOTHING));
-    }
+  private explain(details: string): void {
+    const reason = HUNG_UP.test(details) ? undefined : details;
+    explainHangUp(this.endpoint, usesTls(this.endpoint, this.options.tls), reason, (explained) => this.fail(explained));
   }
 
   private fail(reason: string): void {

@@ -1,10 +1,10 @@
 /** Streams over the real transport: what its unit tests, which stand on a fake one, cannot show. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { systemClock } from '../../lib/client/clock.js';
-import { resolveOptions } from '../../lib/client/options.js';
+import { resolveOptions, type EtcdTransport } from '../../lib/client/options.js';
 import { Calls } from '../../lib/client/rpc/calls.js';
 import { Endpoints } from '../../lib/client/rpc/endpoints.js';
-import { grpcConnector } from '../../lib/client/transport/grpc-js/grpc-transport.js';
+import { connectorFor } from '../../lib/client/transport/connector.js';
 import { CallHeaders } from '../../lib/client/rpc/headers.js';
 import { WATCH } from '../../lib/client/rpc/methods.js';
 import { linearizableProbe } from '../../lib/client/rpc/probe.js';
@@ -18,13 +18,13 @@ beforeAll(async () => {
 
 afterAll(() => etcd.stop());
 
-describe('A stream over grpc-js', () => {
+describe.each<EtcdTransport>(['http2', 'grpc-js'])('A stream over %s', (transport) => {
   it('sends every request that was made before it was open, and at once when it was, in order', async () => {
-    const options = resolveOptions({ endpoints: etcd.endpoints });
+    const options = resolveOptions({ endpoints: etcd.endpoints, transport });
     const headers = new CallHeaders();
     const common = { clock: systemClock, random: Math.random };
     const { connectTimeoutMs, maxReconnectDelayMs } = options;
-    const connect = grpcConnector(options, 'test');
+    const connect = connectorFor(options, 'test', systemClock);
     const probe = linearizableProbe(headers);
     const parts = { ...common, connectTimeoutMs, maxReconnectDelayMs, connect, probe };
     const endpoints = new Endpoints(options.endpoints, parts);
