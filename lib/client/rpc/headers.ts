@@ -8,6 +8,13 @@ const CLIENT_API_VERSION = '3.7';
 /** Header names that belong to the client: an interceptor does not set them. */
 const OWN_NAMES: readonly string[] = ['client-api-version', 'token', 'hasleader'];
 
+/** Names that HTTP/2 forbids (RFC 9113, section 8.2.2), or that it and gRPC have another use for. */
+const RESERVED =
+  /^(?:connection|keep-alive|proxy-connection|transfer-encoding|upgrade|http2-settings|host|te|content-type|user-agent|grpc-.*)$/;
+
+/** More than this servers may refuse, and beyond 64 KiB HTTP/2 of Node.js gives up the connection. */
+const MAX_METADATA_BYTES = 16 * 1024;
+
 const NAME = /^[\da-z_.-]+(?<!-bin)$/;
 const VALUE = /^[\x20-\x7e]*$/;
 
@@ -56,10 +63,15 @@ function build(token: string | undefined, requireLeader: boolean): Headers {
 function withExtra(base: Headers, extra: ReadonlyMap<string, string> | undefined): Headers {
   if (extra === undefined || extra.size === 0) return base;
   const headers = new Map(base);
+  let bytes = 0;
   for (const [name, value] of extra) {
     if (OWN_NAMES.includes(name)) continue;
     requireHeader(name, value);
     headers.set(name, value);
+    bytes += name.length + value.length;
+  }
+  if (bytes > MAX_METADATA_BYTES) {
+    throw new EtcdInvalidArgumentError('metadata', `must be at most ${MAX_METADATA_BYTES} bytes in all`, bytes);
   }
   return headers;
 }
@@ -68,6 +80,9 @@ function withExtra(base: Headers, extra: ReadonlyMap<string, string> | undefined
 function requireHeader(name: string, value: string): void {
   if (!NAME.test(name)) {
     throw new EtcdInvalidArgumentError('metadata', 'must have names of lowercase letters, digits, _ . - only', name);
+  }
+  if (RESERVED.test(name)) {
+    throw new EtcdInvalidArgumentError('metadata', 'must not have a name that HTTP/2 or gRPC has a use for', name);
   }
   if (!VALUE.test(value)) {
     throw new EtcdInvalidArgumentError(`metadata ${name}`, 'must be printable ASCII text');

@@ -7,7 +7,10 @@ export interface EtcdCall {
   /** The `name` of the client, `'default'` unless the user gave one. */
   readonly client: string;
   readonly method: MethodInfo;
-  /** Sent with every attempt; add to it before `next()`. Keys are lowercase; `token` and `hasleader` belong to the client. */
+  /**
+   * Sent with every attempt; add to it before `next()`. Keys are lowercase, values printable ASCII, all of it at most
+   * 16 KiB; `token` and `hasleader` belong to the client, and names such as `te` or `grpc-timeout` to HTTP/2 and gRPC.
+   */
   readonly metadata: Map<string, string>;
   /**
    * The request as it will be sent. Holds keys and values: do not log it as it is. `undefined` for streams, and for the

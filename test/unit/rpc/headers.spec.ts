@@ -68,6 +68,23 @@ describe('the headers of a call', () => {
     );
   });
 
+  it.each(['connection', 'te', 'host', 'content-type', 'user-agent', 'grpc-timeout', 'transfer-encoding'])(
+    'refuse %s, which HTTP/2 or gRPC has a use for',
+    (name) => {
+      expect(() => new CallHeaders().get(false, new Map([[name, 'x']]))).toThrow(
+        `argument metadata must not have a name that HTTP/2 or gRPC has a use for, but is "${name}"`,
+      );
+    },
+  );
+
+  it('refuse more than servers take, which would cost all calls their connection', () => {
+    const headers = new CallHeaders();
+    const extra = (bytes: number): Map<string, string> => new Map([['baggage', 'x'.repeat(bytes - 'baggage'.length)]]);
+
+    expect(entries(headers.get(false, extra(16_384)))).toHaveProperty('baggage');
+    expect(() => headers.get(false, extra(16_385))).toThrow('must be at most 16384 bytes in all');
+  });
+
   it('do not show the token to who looks into the client', () => {
     const headers = new CallHeaders();
     headers.setToken('very-secret');

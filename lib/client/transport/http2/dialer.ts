@@ -43,7 +43,8 @@ export class Dialer {
 
   private async dial(address: Address): Promise<void> {
     this.addresses = await addressesOf(address);
-    this.tryNext();
+    if (this.addresses.length === 0) this.fail('its name has no address');
+    else this.tryNext();
   }
 
   private tryNext(): void {

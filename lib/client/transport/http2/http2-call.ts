@@ -93,7 +93,7 @@ export class Http2Call implements TransportStream, StreamEvents, FrameSink {
   }
 
   onFrame(message: Buffer): void {
-    if (this.wanted > 0 && this.unread.length === 0) this.handOut(message);
+    if (this.wanted > 0) this.handOut(message);
     else this.unread.push(message);
   }
 

@@ -182,7 +182,7 @@ class Http2Transport implements Transport, CallConnection {
     session.on('goaway', (code: number, _last: number, data?: Uint8Array) => this.onGoAway(code, data));
     session.on('error', (error: Error) => (this.lastError = error));
     session.once('close', () => this.onClosed());
-    this.keepAlive = new KeepAlive(session, this.options, this.clock, (reason) => this.onDead(line, reason));
+    this.keepAlive = new KeepAlive(session, this.options, this.clock, (reason) => drop(line, reason));
     this.events.onReady();
   }
 
@@ -197,13 +197,6 @@ class Http2Transport implements Transport, CallConnection {
     this.fail(`the connection was lost${this.lastError ? `: ${this.lastError.message}` : ''}`);
   }
 
-  /** Told at once, and to the socket too: while there is something left to write, node:http2 waits for the peer to take it. */
-  private onDead({ session, socket }: Line, reason: string): void {
-    session.destroy(new Error(reason));
-    socket.destroy();
-    this.fail(`the connection was lost: ${reason}`);
-  }
-
   /** The attempt, or the connection, is over. */
   private fail(reason: string): void {
     if (this.phase.name === 'draining' || this.phase.name === 'closed') return;
@@ -214,10 +207,20 @@ class Http2Transport implements Transport, CallConnection {
   /** Lets the calls under way end. Without any there is no need to wait for the peer to hang up as well. */
   private wind({ session, socket }: Line): void {
     this.phase = this.calls > 0 ? { name: 'draining', session, socket } : { name: 'closed' };
-    if (this.calls > 0) return session.close();
+    if (this.calls > 0) {
+      // node:http2 sends no pings on a session that closes; TCP's own find a peer that is gone.
+      socket.setKeepAlive(true, this.options.keepAliveTimeMs);
+      return session.close();
+    }
     this.keepAlive?.stop();
     session.destroy();
     // Later, so that what tells the peer of it goes out. node:http2 itself would wait until the peer has taken it, or hangs up.
     setImmediate(() => socket.destroy());
   }
+}
+
+/** Drops the socket too: a session that has something left to write waits for its peer to take it. */
+function drop({ session, socket }: Line, reason: string): void {
+  session.destroy(new Error(reason));
+  socket.destroy();
 }
