@@ -40,8 +40,6 @@ const PEERS = ['etcd3', 'grpc-js', 'go'] as const satisfies readonly SubjectName
 const READERS = ['nest-etcd', 'nest-etcd-single', ...PEERS] as const satisfies readonly SubjectName[];
 const WRITERS = ['nest-etcd', ...PEERS] as const satisfies readonly SubjectName[];
 
-const METERED: SubjectName = 'nest-etcd-metrics';
-
 const CALL = ['perSecond', 'cpuUs', 'p50Ms', 'p99Ms'];
 const MANY = 10_000;
 /** Events that wait for watches. */
@@ -69,6 +67,11 @@ function at(loads: readonly number[], subjects: readonly SubjectName[]): readonl
   return loads.map((inFlight) => ({ inFlight, subjects }));
 }
 
+/** One load shows what a transport costs. */
+function withOtherTransport({ inFlight, subjects }: Level): Level {
+  return { inFlight, subjects: inFlight === 256 ? [...subjects, 'nest-etcd-grpc-js'] : subjects };
+}
+
 /** A lone get takes another path than several, and has a process that does nothing else and is warm for it. */
 function calls(set: SetName, valueBytes: number): readonly Case[] {
   const size = valueBytes < 1_024 ? `${valueBytes} B` : `${valueBytes / 1_024} KiB`;
@@ -83,17 +86,28 @@ function calls(set: SetName, valueBytes: number): readonly Case[] {
   });
   const isFull = set === 'full';
   const some = isFull ? [16, 64, 256, 1_024] : [64, 256, 1_024];
-  const readers: readonly SubjectName[] = [...READERS, METERED];
-  const writers: readonly SubjectName[] = [...WRITERS, METERED];
-  const txn = isFull ? at([1, ...some], writers) : at([256], WRITERS);
-  const lone = call('get', 'Get, one at a time', at([1], isFull ? readers : WRITERS));
+  const txn = isFull ? at([1, ...some], WRITERS) : at([256], WRITERS);
+  const lone = call('get', 'Get, one at a time', at([1], isFull ? READERS : WRITERS));
   return [
     { ...lone, id: `get-lone-${valueBytes}`, warmUpTimes: 3 },
-    call('get', 'Get', at(some, readers)),
-    call('put', 'Put', at([1, ...some], writers)),
+    call('get', 'Get', at(some, READERS)),
+    call('put', 'Put', at([1, ...some], WRITERS).map(withOtherTransport)),
     call('txn-read', 'Transaction that reads', txn),
     call('txn-write', 'Transaction that writes', txn),
   ];
+}
+
+/** Counting and timing calls costs so little that two processes would not show it. */
+function metered(workload: 'metered-get' | 'metered-put', title: string): Case {
+  return {
+    ...USUAL,
+    id: workload,
+    workload,
+    title,
+    levels: at([256], ['nest-etcd-metrics']),
+    figures: ['share', 'cpuUs', 'plainCpuUs'],
+    seconds: 1.6,
+  };
 }
 
 function ranges(): readonly Case[] {
@@ -199,6 +213,8 @@ export function casesOf(set: SetName): readonly Case[] {
   const all = [
     ...calls(set, 100),
     ...(isFull ? calls(set, 1_024) : []),
+    metered('metered-get', 'Get with metrics and without, in one process, 100 B'),
+    metered('metered-put', 'Put with metrics and without, in one process, 100 B'),
     ...ranges(),
     ...watches(),
     leases(1_000, 2),

@@ -2,7 +2,14 @@
 import type { Workload } from './load/protocol.js';
 
 export type SubjectName =
-  'nest-etcd' | 'nest-etcd-single' | 'nest-etcd-scan' | 'nest-etcd-metrics' | 'etcd3' | 'grpc-js' | 'go';
+  | 'nest-etcd'
+  | 'nest-etcd-single'
+  | 'nest-etcd-scan'
+  | 'nest-etcd-grpc-js'
+  | 'nest-etcd-metrics'
+  | 'etcd3'
+  | 'grpc-js'
+  | 'go';
 
 /** A client, or a way to use it. */
 export interface Subject {
@@ -17,6 +24,7 @@ export const SUBJECTS: Readonly<Record<SubjectName, Subject>> = {
   'nest-etcd': { title: 'nest-etcd', cannot: {} },
   'nest-etcd-single': { title: 'nest-etcd, single reads', cannot: {} },
   'nest-etcd-scan': { title: 'nest-etcd, `scan`', cannot: {} },
+  'nest-etcd-grpc-js': { title: "nest-etcd, `transport: 'grpc-js'`", cannot: {} },
   'nest-etcd-metrics': { title: 'nest-etcd, metrics', cannot: {} },
   etcd3: { title: 'etcd3', cannot: { view: NO_VIEW } },
   'grpc-js': {

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import type { LoadClient, MakeClient } from './client.js';
 import { holdLeases, prepareView } from './holding.js';
 import { catchUp } from './history.js';
+import { prepareMetered } from './metered.js';
 import { firstAnswer, peakOfRange } from './once.js';
 import { prepareOperation } from './operations.js';
 import type { Answer, Figures, Question, Task, Trial } from './protocol.js';
@@ -15,6 +16,7 @@ const SUBJECTS: Readonly<Record<string, () => Promise<MakeClient>>> = {
   'nest-etcd': async () => (await import('./nest-etcd.js')).makeClient,
   'nest-etcd-single': async () => (await import('./nest-etcd.js')).makeSingleClient,
   'nest-etcd-scan': async () => (await import('./nest-etcd.js')).makeScanningClient,
+  'nest-etcd-grpc-js': async () => (await import('./nest-etcd.js')).makeGrpcJsClient,
   'nest-etcd-metrics': async () => (await import('./nest-etcd.js')).loadMeteredClient(),
   etcd3: async () => (await import('./etcd3.js')).makeClient,
   'grpc-js': async () => (await import('./grpc-js.js')).makeClient,
@@ -28,6 +30,11 @@ const make = (): LoadClient => makeClient(endpoint);
 const prepared = new Map<string, (trial: Trial) => Promise<Figures>>();
 let shared: LoadClient | undefined;
 
+/** What the subject is held against in its own process. */
+async function makePlain(): Promise<LoadClient> {
+  return (await SUBJECTS['nest-etcd']!())(endpoint);
+}
+
 async function prepare(task: Task): Promise<(trial: Trial) => Promise<Figures>> {
   switch (task.workload) {
     case 'leases':
@@ -40,6 +47,9 @@ async function prepare(task: Task): Promise<(trial: Trial) => Promise<Figures>> 
       return () => peakOfRange(make, task);
     case 'watch':
       return prepareWatching((shared ??= make()), task);
+    case 'metered-get':
+    case 'metered-put':
+      return prepareMetered({ plain: await makePlain(), metered: (shared ??= make()) }, task);
     case 'view':
       return prepareView((shared ??= make()), task);
     case 'get':

@@ -9,6 +9,9 @@ export const makeClient: MakeClient = (endpoint) => new NestEtcd(endpoint, {});
 /** Every read is a call of its own. */
 export const makeSingleClient: MakeClient = (endpoint) => new NestEtcd(endpoint, { coalesceReads: false });
 
+/** Over the other transport. */
+export const makeGrpcJsClient: MakeClient = (endpoint) => new NestEtcd(endpoint, { transport: 'grpc-js' });
+
 /** Ranges are scanned, in pieces. */
 export const makeScanningClient: MakeClient = (endpoint) => new Scanning(endpoint, {});
 

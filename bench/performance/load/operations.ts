@@ -17,7 +17,9 @@ function operationOf(client: LoadClient, task: Task): Operation {
   const key = (index: number): string => keys[index % keys.length]!;
   const operations: Partial<Record<Workload, Operation>> = {
     get: (index) => client.get(key(index)),
+    'metered-get': (index) => client.get(key(index)),
     put: (index) => client.put(key(index), value),
+    'metered-put': (index) => client.put(key(index), value),
     'txn-read': (index) => client.readTxn(key(index), key(index + 1)),
     'txn-write': (index) => client.writeTxn(key(index), value),
     range: () => client.range(task.prefix),

@@ -2,7 +2,19 @@
 
 /** What can be done with a client. */
 export type Workload =
-  'get' | 'put' | 'txn-read' | 'txn-write' | 'range' | 'watch' | 'history' | 'leases' | 'view' | 'start' | 'memory';
+  | 'get'
+  | 'put'
+  | 'metered-get'
+  | 'metered-put'
+  | 'txn-read'
+  | 'txn-write'
+  | 'range'
+  | 'watch'
+  | 'history'
+  | 'leases'
+  | 'view'
+  | 'start'
+  | 'memory';
 
 /** One workload in one size. */
 export interface Task {

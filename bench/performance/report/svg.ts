@@ -5,6 +5,7 @@ export const COLOURS: Readonly<Record<SubjectName, string>> = {
   'nest-etcd': '#1d4ed8',
   'nest-etcd-single': '#7ea6f4',
   'nest-etcd-scan': '#4f83ea',
+  'nest-etcd-grpc-js': '#7a5cc9',
   'nest-etcd-metrics': '#12307f',
   etcd3: '#d97706',
   'grpc-js': '#9ca3af',
