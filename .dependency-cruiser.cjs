@@ -1,4 +1,4 @@
-/** The import directions of design: health, metrics -> nest -> client/index -> client, concurrency -> services -> rpc -> options -> errors, key-range. */
+/** The import directions of design: health, metrics -> nest -> client/index -> client, concurrency -> services -> rpc -> transport -> options -> errors, key-range. */
 const services = '^lib/client/(kv|watch|lease|auth|cluster|maintenance)/';
 const views = '^lib/client/(concurrency|namespace|views|naming)/';
 const ground = '^lib/client/[^/]+\\.ts$';

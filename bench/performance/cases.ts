@@ -105,7 +105,7 @@ function metered(workload: 'metered-get' | 'metered-put', title: string): Case {
     workload,
     title,
     levels: at([256], ['nest-etcd-metrics']),
-    figures: ['share', 'cpuUs', 'plainCpuUs'],
+    figures: ['cpuUs', 'plainCpuUs'],
     seconds: 1.6,
   };
 }

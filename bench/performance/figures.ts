@@ -10,7 +10,6 @@ export const FIGURES: Readonly<Record<string, Figure>> = {
   perSecond: { title: 'per second', better: 'more' },
   cpuUs: { title: 'CPU each, µs', better: 'less' },
   plainCpuUs: { title: 'CPU each without, µs', better: 'less' },
-  share: { title: 'with ÷ without', better: 'less' },
   cpuMsPerSecond: { title: 'CPU, ms per second', better: 'less' },
   p50Ms: { title: 'median, ms', better: 'less' },
   p99Ms: { title: '99th percentile, ms', better: 'less' },

@@ -24,7 +24,7 @@ export const SUBJECTS: Readonly<Record<SubjectName, Subject>> = {
   'nest-etcd': { title: 'nest-etcd', cannot: {} },
   'nest-etcd-single': { title: 'nest-etcd, single reads', cannot: {} },
   'nest-etcd-scan': { title: 'nest-etcd, `scan`', cannot: {} },
-  'nest-etcd-grpc-js': { title: "nest-etcd, `transport: 'grpc-js'`", cannot: {} },
+  'nest-etcd-grpc-js': { title: 'nest-etcd, grpc-js transport', cannot: {} },
   'nest-etcd-metrics': { title: 'nest-etcd, metrics', cannot: {} },
   etcd3: { title: 'etcd3', cannot: { view: NO_VIEW } },
   'grpc-js': {

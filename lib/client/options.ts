@@ -40,7 +40,7 @@ export interface EtcdTokenAuth {
 /** How to authenticate. With TLS client certificates etcd can take the user from the certificate; then leave this out. */
 export type EtcdAuthOptions = EtcdPasswordAuth | EtcdTokenAuth;
 
-/** What carries calls to the members: HTTP/2 of Node.js itself, or grpc-js, which costs half as much again. */
+/** What carries calls to the members: the client's own code on the HTTP/2 of Node.js, or grpc-js, which costs more. */
 export type EtcdTransport = 'http2' | 'grpc-js';
 
 /** What a client is made of. Only `endpoints` is needed. */

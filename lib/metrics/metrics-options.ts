@@ -61,7 +61,7 @@ export function resolveMetricsOptions(options: EtcdMetricsOptions): ResolvedMetr
   if (!/^([a-zA-Z_:][a-zA-Z0-9_:]*)?$/.test(prefix)) {
     throw new EtcdConfigError('prefix', 'must be letters, digits, _ and : and not begin with a digit', prefix);
   }
-  if (!buckets.every((bound, index) => bound > (buckets[index - 1] ?? 0))) {
+  if (!buckets.every((bound, index) => Number.isFinite(bound) && bound > (buckets[index - 1] ?? 0))) {
     throw new EtcdConfigError('buckets', 'must be positive numbers in ascending order', buckets);
   }
   Object.keys(labels).forEach(requireLabelName);

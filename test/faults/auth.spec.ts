@@ -3,7 +3,6 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { format, inspect } from 'node:util';
 import { EtcdClient, type EtcdClientOptions } from '../../lib/client/client.js';
-import {} from '../../lib/client/errors.js';
 import type { EtcdInterceptor } from '../../lib/client/rpc/interceptor.js';
 import { EtcdAuthenticationError, EtcdPermissionDeniedError } from '../../lib/client/server-errors.js';
 import type { Etcd } from '../support/etcd/cluster.js';

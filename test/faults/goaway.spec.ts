@@ -6,6 +6,8 @@ import { startWireServer } from '../support/wire-server.js';
 
 const RANGE = '/etcdserverpb.KV/Range';
 const PUT = '/etcdserverpb.KV/Put';
+/** For the load, which takes some three seconds. Before its test's own time is up. */
+const LOAD_MS = 20_000;
 
 /** A door that answers wait at until it is opened. */
 function gate(): { open: () => void; passed: Promise<void> } {
@@ -42,16 +44,21 @@ describe('A connection that says GOAWAY', () => {
     await client.ready();
     const failures: unknown[] = [];
     let calls = 0;
+    const giveUpAt = performance.now() + LOAD_MS;
     const rounds = setInterval(() => server.goAway(), 150);
 
     const worker = async (write: boolean): Promise<void> => {
       for (; calls < 200 || server.sessions < 16; calls++) {
+        if (performance.now() > giveUpAt) throw new Error(`only ${calls} calls on ${server.sessions} connections`);
         await (write ? client.kv.put('a', 'x') : client.kv.get('a')).catch((error: unknown) => failures.push(error));
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     };
-    await Promise.all([worker(true), worker(true), worker(false), worker(false)]);
-    clearInterval(rounds);
+    try {
+      await Promise.all([worker(true), worker(true), worker(false), worker(false)]);
+    } finally {
+      clearInterval(rounds);
+    }
 
     expect(failures).toEqual([]);
   });

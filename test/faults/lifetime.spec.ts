@@ -243,6 +243,20 @@ describe('A process that uses a client', () => {
     expect(Math.max(unused.ms, idle.ms)).toBeLessThan(2_000);
   });
 
+  it('is kept alive by a stream that waits for its first connection, and ends with what came of it (C1)', async () => {
+    const read = `
+      const pieces = etcd.maintenance.snapshot()[Symbol.asyncIterator]();
+      await pieces.next().then(() => console.log('a piece'), (error) => console.log(error.code));
+      await pieces.return();`;
+    const served = await startChild(process.execPath, program(etcd.endpoint, read));
+    const closing = `setTimeout(() => etcd.close(), 300).unref(); ${read}`;
+    const refused = await startChild(process.execPath, program('http://127.0.0.1:1', closing));
+
+    await Promise.all([served.exited(), refused.exited()]);
+
+    expect([served.output, refused.output]).toEqual(['a piece\ndone\n', 'ETCD_CLOSED\ndone\n']);
+  });
+
   it('prints nothing, whatever goes wrong', async () => {
     await proxy.cut();
     const body = `await etcd.kv.put('a', 'x', { timeoutMs: 300 }).catch(() => undefined); await etcd.close();`;

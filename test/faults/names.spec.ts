@@ -102,6 +102,16 @@ describe('A name', () => {
     expect(runningMs() - startedAt).toBeLessThan(2_500);
   });
 
+  it('with an address that is dead tells first what is wrong with the one that is not (C1)', async () => {
+    const { port } = cluster.members[0]!;
+    records = ['127.0.0.4', '127.0.0.1'];
+    await using client = new EtcdClient({ endpoints: `https://${HOST}:${port}` });
+
+    const error: unknown = await client.kv.get('a', { timeoutMs: 1_500 }).catch((caught: unknown) => caught);
+
+    expect((error as Error).message).toMatch(/before secure TLS connection.*; connect ECONNREFUSED 127\.0\.0\.4/);
+  });
+
   it('that is gone leaves a live connection alone (A22)', async () => {
     records = ['127.0.0.1'];
     await using client = new EtcdClient({ endpoints: `${HOST}:${cluster.members[0]!.port}` });

@@ -4,6 +4,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import { setImmediate as immediate, setTimeout as delay } from 'node:timers/promises';
 import { EtcdClient } from '../../lib/client/client.js';
+import { prefix as prefixOf } from '../../lib/client/key-range.js';
 import { EtcdDeadlineExceededError, EtcdUnavailableError, type EtcdError } from '../../lib/client/errors.js';
 import type { Etcd } from '../support/etcd/cluster.js';
 import { failureOf } from '../support/failure.js';
@@ -182,6 +183,22 @@ describe(`Bits that flip on the way (seed ${seed})`, () => {
 });
 
 describe('A slow link', () => {
+  it('lets a large answer through in its own time, and no endpoint is set aside for it (C3, C4)', async () => {
+    const { port } = cluster.members[0]!;
+    await using writer = new EtcdClient({ endpoints: cluster.endpoints });
+    await Promise.all(['1', '2'].map((key) => writer.kv.put(`${prefix}large/${key}`, 'x'.repeat(1_000_000))));
+    await using one = await startProxy({ targetPort: port, random });
+    await using other = await startProxy({ targetPort: port, random });
+    await using client = new EtcdClient({ endpoints: [one.endpoint, other.endpoint], callTimeoutMs: 20_000 });
+    await client.ready();
+    for (const proxy of [one, other]) proxy.throttle({ bytesPerSecond: 400_000 });
+
+    const { kvs } = await client.kv.range(prefixOf(`${prefix}large/`));
+
+    expect(kvs).toHaveLength(2);
+    expect(client.stats()).toMatchObject({ retries: 0 });
+  }, 30_000);
+
   it('of 200 ms and 64 kB a second fails no call, and no ping cuts it (C1, A13)', async () => {
     await using proxy = await startProxy({ targetPort: cluster.members[0]!.port, random });
     await using client = new EtcdClient({

@@ -260,7 +260,7 @@ describe('A watch whose connection breaks (W1)', () => {
     expect(seen).toEqual(expect.arrayContaining(['watch-reconnecting', 'watch-resumed']));
   });
 
-  it('over an answer that is larger than the client takes goes on in pieces (C6, W3)', async () => {
+  it('over an answer that is larger than the client takes goes on in pieces (W2, W3)', async () => {
     const { watch, kv } = connect(etcd, { maxResponseBytes: 3 * 1024 * 1024 });
     const { header } = await kv.put('pieces/0', 'x'.repeat(200_000));
     for (let index = 1; index < 30; index++) await kv.put(`pieces/${index}`, 'x'.repeat(200_000));

@@ -146,6 +146,10 @@ export class FakeTransportStream implements TransportStream {
 
 /** One connection attempt, and what came of it. */
 class FakeConnection implements Transport {
+  get bytesReceived(): number {
+    return this.member.bytesSent;
+  }
+
   state: 'connecting' | 'ready' | 'down' = 'connecting';
   readonly calls: FakeTransportCall[] = [];
   readonly streams: FakeTransportStream[] = [];
@@ -208,6 +212,8 @@ export class FakeMember {
   connects = 0;
   /** How many connections the client has closed itself. */
   closed = 0;
+  /** What has arrived of its answers so far, in bytes. */
+  bytesSent = 0;
   /** Every unary call this member got, in order. */
   readonly calls: FakeTransportCall[] = [];
   /** Every stream that was opened here, in order. */

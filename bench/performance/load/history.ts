@@ -7,10 +7,13 @@ import type { Figures, Task } from './protocol.js';
 
 /** Before anything of it was written. */
 const START_REVISION = 1;
-/** The server forgets the watches of the client before in that time. */
+/** The server forgets the watches of the client before in that time, and what comes too often has come. */
 const SETTLE_MS = 50;
 
-/** Catches up once, by a client of its own: from the creation of the first watch to the last event. */
+/**
+ * Catches up once, by a client of its own: from the creation of the first watch to the last event. The operations are the
+ * events that came, those after the last one that was due as well: an event that comes twice makes them too many.
+ */
 export async function catchUp(make: () => LoadClient, task: Task): Promise<Figures> {
   const client = make();
   await client.get(`${task.prefix}0`);
@@ -18,21 +21,22 @@ export async function catchUp(make: () => LoadClient, task: Task): Promise<Figur
   await delay(SETTLE_MS);
   const stopMeter = startMeter();
   const stopOthers = startOthers({ serverCores: task.serverPid });
-  const events = await readAll(client, task);
-  const figures = { ...stopMeter(events), ...stopOthers() };
+  const received = await readAll(client, task);
+  const figures = { ...stopMeter(received()), ...stopOthers() };
+  await delay(SETTLE_MS);
   await client.close();
-  return figures;
+  return { ...figures, operations: received() };
 }
 
-/** @returns how many events there were. */
-function readAll(client: LoadClient, task: Task): Promise<number> {
+/** Resolves with the last event that is due. @returns tells how many events there were so far. */
+function readAll(client: LoadClient, task: Task): Promise<() => number> {
   const watched = whatToWatch(task);
   const events = (task.count === 1 ? task.keys : task.count) * task.versions;
   return new Promise((resolve, reject) => {
     let received = 0;
     const onEvent = (): void => {
       received += 1;
-      if (received === events) resolve(events);
+      if (received === events) resolve(() => received);
     };
     Promise.all(watched.map((what) => client.watch(what, onEvent))).catch(reject);
   });

@@ -35,7 +35,8 @@ export interface UnarySpec<Res> {
   readonly requireLeader: boolean;
   /** Whether to authenticate first; only `Authenticate` itself does not. */
   readonly useToken: boolean;
-  readonly metadata: ReadonlyMap<string, string> | undefined;
-  /** Told of each attempt; the answer is called at its end. Left out when no interceptor wants to know. */
-  readonly onAttempt: ((number: number, endpoint: string) => (error: EtcdError | undefined) => void) | undefined;
+  /** What interceptors add; set by them before the call starts. */
+  metadata: ReadonlyMap<string, string> | undefined;
+  /** Told of each attempt; the answer is called at its end. Set before the call starts, if an interceptor wants to know. */
+  onAttempt: ((number: number, endpoint: string) => (error: EtcdError | undefined) => void) | undefined;
 }

@@ -7,9 +7,9 @@ import type { CallContext, UnarySpec } from './call-spec.js';
 import { codecOf, type Codec } from './codec.js';
 import { diagnosticsInterceptor, hasDiagnosticsListener } from './diagnostics.js';
 import type { Endpoints } from './endpoints.js';
-import { Interceptors } from './intercepted.js';
+import { InterceptedCall, Interceptors } from './intercepted.js';
 import type { CallHeaders } from './headers.js';
-import type { EtcdCall, EtcdInterceptor } from './interceptor.js';
+import type { EtcdInterceptor } from './interceptor.js';
 import { AUTHENTICATE, LEASE_REVOKE } from './methods.js';
 import type { Duplex, DuplexMethod, MethodInfo, Rpc, RpcCallOptions, UnaryMethod } from './rpc.js';
 import { RpcStream, type StreamSpec } from './stream.js';
@@ -114,7 +114,7 @@ export class Calls implements Rpc {
       endpoint: this.knownEndpoint(options),
       requireLeader: options.requireLeader ?? false,
       observer: call === undefined ? undefined : interceptors?.observe(call),
-      metadata: call?.metadata,
+      metadata: call?.added,
     };
     const stream = new RpcStream(spec, this.context, this.forget);
     (method.type === 'bidi_stream' ? this.lasting : this.running).add(stream);
@@ -232,9 +232,9 @@ export class Calls implements Rpc {
   }
 
   /** Requests of the Auth service hold passwords, which are nobody's to see. */
-  private describe(method: MethodInfo, request: object | undefined): EtcdCall {
+  private describe(method: MethodInfo, request: object | undefined): InterceptedCall {
     const shown = method.service === AUTHENTICATE.service ? undefined : request;
-    return { client: this.#parts.options.name, method, metadata: new Map(), request: shown };
+    return new InterceptedCall(this.#parts.options.name, method, shown);
   }
 
   private async authenticate(name: string, password: string): Promise<string> {

@@ -78,6 +78,8 @@ const FIRST_PROBE_MS = 250;
 const MAX_PROBE_PAUSE_MS = 2_000;
 /** Silence after which an endpoint that owes an answer is probed. */
 const SILENCE_MS = 1_000;
+/** More than pings and their answers are: so much, while a probe waits, comes of a large answer on a slow line. */
+const SIGN_OF_LIFE_BYTES = 1_024;
 /** Time for the answer to a probe. Together with SILENCE_MS it bounds what a frozen member costs a reader. */
 const PROBE_TIMEOUT_MS = 700;
 
@@ -272,8 +274,13 @@ export class EndpointConnection {
   private probe(): void {
     if (this.#transport === undefined || this.cancelProbe !== undefined) return;
     this.probes += 1;
+    const receivedBefore = this.#transport.bytesReceived;
     const cancelCall = this.context.probe(this.#transport, (sickness) => this.onProbed(sickness));
-    const cancelTimeout = this.context.clock.after(PROBE_TIMEOUT_MS, () => this.onProbeTimeout(), 'background');
+    const cancelTimeout = this.context.clock.after(
+      PROBE_TIMEOUT_MS,
+      () => this.onProbeTimeout(receivedBefore),
+      'background',
+    );
     this.cancelProbe = () => {
       cancelCall();
       cancelTimeout();
@@ -288,9 +295,14 @@ export class EndpointConnection {
     else this.fallSick(sickness);
   }
 
-  private onProbeTimeout(): void {
+  private onProbeTimeout(receivedBefore: number): void {
     this.endProbe();
     if (!this.isConnected) return;
+    const received = (this.#transport?.bytesReceived ?? 0) - receivedBefore;
+    if (received >= SIGN_OF_LIFE_BYTES) {
+      this.hear();
+      return this.recover();
+    }
     const since = this.silentSince ?? this.context.clock.now() - PROBE_TIMEOUT_MS;
     this.fallSick(`no answer for ${Math.round(this.context.clock.now() - since)} ms`);
   }

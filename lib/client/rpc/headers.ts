@@ -16,7 +16,8 @@ const RESERVED =
 const MAX_METADATA_BYTES = 16 * 1024;
 
 const NAME = /^[\da-z_.-]+(?<!-bin)$/;
-const VALUE = /^[\x20-\x7e]*$/;
+/** Printable, and no blanks at the ends (RFC 9113, section 8.2.1). */
+const VALUE = /^(?:[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?$/;
 
 const ANONYMOUS = build(undefined, false);
 
@@ -85,6 +86,6 @@ function requireHeader(name: string, value: string): void {
     throw new EtcdInvalidArgumentError('metadata', 'must not have a name that HTTP/2 or gRPC has a use for', name);
   }
   if (!VALUE.test(value)) {
-    throw new EtcdInvalidArgumentError(`metadata ${name}`, 'must be printable ASCII text');
+    throw new EtcdInvalidArgumentError(`metadata ${name}`, 'must be printable ASCII text without blanks at its ends');
   }
 }

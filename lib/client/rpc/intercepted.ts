@@ -2,8 +2,29 @@
 import type { EtcdError } from '../errors.js';
 import type { UnarySpec } from './call-spec.js';
 import type { EtcdCall, EtcdInterceptor, EtcdStreamObserver } from './interceptor.js';
+import type { MethodInfo } from './rpc.js';
 
 type Start<Res> = (spec: UnarySpec<Res>) => Promise<Res>;
+
+/** A call as interceptors see it. Its map is made when one asks for it: most do not, and there may be thousands of calls. */
+export class InterceptedCall implements EtcdCall {
+  private map: Map<string, string> | undefined;
+
+  constructor(
+    readonly client: string,
+    readonly method: MethodInfo,
+    readonly request: object | undefined,
+  ) {}
+
+  get metadata(): Map<string, string> {
+    return (this.map ??= new Map());
+  }
+
+  /** What was added to it, if anything was. */
+  get added(): ReadonlyMap<string, string> | undefined {
+    return this.map;
+  }
+}
 
 /** The interceptors of a client, the first outermost. */
 export class Interceptors {
@@ -16,9 +37,11 @@ export class Interceptors {
   }
 
   /** Runs a unary call inside of them. */
-  run<Res>(call: EtcdCall, spec: UnarySpec<Res>, start: Start<Res>): Promise<Res> {
+  run<Res>(call: InterceptedCall, spec: UnarySpec<Res>, start: Start<Res>): Promise<Res> {
     const result = this.stage(0, call, () => {
-      return start({ ...spec, metadata: call.metadata, onAttempt: this.attemptHook(call) });
+      spec.metadata = call.added;
+      spec.onAttempt = this.attemptHook(call);
+      return start(spec);
     });
     return Promise.resolve(result).then((answer) => requireAnswer(answer, call) as Res);
   }

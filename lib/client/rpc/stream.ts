@@ -9,6 +9,7 @@ import {
   type EtcdError,
   type ErrorContext,
 } from '../errors.js';
+import { MAX_DELAY_MS } from '../clock.js';
 import type { CallContext } from './call-spec.js';
 import type { EndpointConnection } from './endpoint-connection.js';
 import type { EtcdStreamObserver } from './interceptor.js';
@@ -32,7 +33,7 @@ export interface StreamSpec<Req, Res> {
 
 /** Where the stream stands. */
 type StreamState =
-  /** Waits for a token or a connection; keeps what is to be sent. */
+  /** Waits for a token or a connection; keeps what is to be sent, and the process alive, since connecting does not. */
   | { readonly name: 'opening'; readonly cancelWait: (() => void) | undefined }
   | {
       readonly name: 'open';
@@ -183,7 +184,15 @@ export class RpcStream<Req extends object, Res> implements Duplex<Req, Res>, Asy
 
   private waitForConnection(): void {
     const { endpoints } = this.context;
-    this.enter({ name: 'opening', cancelWait: endpoints.wait(() => this.open()) });
+    const cancelWait = endpoints.wait(() => this.open());
+    const letGo = this.context.clock.after(MAX_DELAY_MS, () => undefined);
+    this.enter({
+      name: 'opening',
+      cancelWait: () => {
+        cancelWait();
+        letGo();
+      },
+    });
     const failures = endpoints.hopeless(this.spec.endpoint);
     if (failures === undefined) return;
     const text = `no endpoint can be used: ${describeFailures(failures)}`;
@@ -262,7 +271,6 @@ export class RpcStream<Req extends object, Res> implements Duplex<Req, Res>, Asy
   /** Ends it from this side: cancelled on the server too, and what was not taken or sent yet is dropped. */
   private end(error: unknown): void {
     if (this.#state.name === 'open') this.#state.transport.cancel();
-    if (this.#state.name === 'opening') this.#state.cancelWait?.();
     this.received.length = 0;
     this.unsent.length = 0;
     this.finish(error as EtcdError | undefined);
@@ -293,8 +301,9 @@ export class RpcStream<Req extends object, Res> implements Duplex<Req, Res>, Asy
     }
   }
 
-  /** The only line that changes the state. */
+  /** The only place that changes the state. */
   private enter(state: StreamState): void {
+    if (this.#state.name === 'opening') this.#state.cancelWait?.();
     this.#state = state;
   }
 }

@@ -3,6 +3,7 @@ import {
   EtcdAbortedError,
   EtcdClosedError,
   EtcdDeadlineExceededError,
+  EtcdInvalidArgumentError,
   EtcdProtocolError,
   EtcdUnavailableError,
   type EtcdError,
@@ -106,7 +107,7 @@ export class UnaryCall<Res> implements PendingCall {
     try {
       this.send(connection);
     } catch (error) {
-      this.settleError(error);
+      this.settleError(error instanceof EtcdInvalidArgumentError ? error.inCall(this.record.context()) : error);
     }
   }
 

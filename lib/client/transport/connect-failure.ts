@@ -19,6 +19,11 @@ const TLS_FAULT =
 /** A host that is away, whose name may hold any of those words. */
 const HOST_FAULT = /^(?:connect |getaddrinfo |Name resolution failed)/;
 
+/** Whether a host, or its name, could not be found; `undefined` stands for a peer that hung up, so it was there. */
+export function isAway(reason: string | undefined): boolean {
+  return reason !== undefined && HOST_FAULT.test(reason);
+}
+
 /** Whether only a change of certificates, names or schemes can mend it. */
 export function isConfigurationFault(reason: string): boolean {
   return TLS_FAULT.test(reason) && !HOST_FAULT.test(reason);

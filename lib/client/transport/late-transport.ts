@@ -32,6 +32,10 @@ class LateTransport implements Transport {
       .catch((error: unknown) => this.onError(error as Error));
   }
 
+  get bytesReceived(): number {
+    return this.transport?.bytesReceived ?? 0;
+  }
+
   unary(
     path: string,
     headers: Headers,

@@ -72,6 +72,8 @@ export interface TransportEvents {
  * makes another. Calls may be started only between `onReady` and `onDown`.
  */
 export interface Transport {
+  /** What has come in so far, in whichever call: a peer from which bytes come serves, however long an answer takes. */
+  readonly bytesReceived: number;
   /**
    * Starts a unary call. `done` is called once, unless the returned function, which cancels, was called before; never
    * before the returned function is there. It is called too when the connection goes down.

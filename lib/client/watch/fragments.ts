@@ -1,8 +1,8 @@
-/** Joins the pieces in which a server sends a very large answer, so that no revision is ever split. */
+/** Joins the fragments in which a server sends a very large answer, so that no revision is ever split. */
 import { revisionOf, sizeOf, type ReceivedEvent } from './event.js';
 
 /**
- * Holds back the newest revision of the pieces so far, since the next piece may add to it. Older revisions are complete
+ * Holds back the newest revision of the fragments so far, since the next one may add to it. Older revisions are complete
  * and go on at once: what is held is never more than one revision.
  */
 export class Fragments {

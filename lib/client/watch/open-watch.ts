@@ -63,7 +63,7 @@ export class OpenWatch {
   private owner: WatchOwner | undefined;
   private reader: Wakeable | undefined;
   private stopListening: (() => void) | undefined;
-  private isInPieces: boolean;
+  private isFragmented: boolean;
 
   /** @param clusterId the cluster that it is of, if that is known already. */
   constructor(
@@ -72,7 +72,7 @@ export class OpenWatch {
   ) {
     this.resume = new ResumePoint(spec.startRevision, spec.seenRevision);
     this.queue = new BatchQueue(spec);
-    this.isInPieces = spec.fragment ?? false;
+    this.isFragmented = spec.fragment ?? false;
   }
 
   get state(): WatchState {
@@ -106,14 +106,14 @@ export class OpenWatch {
     return toCreateRequest(this.spec, {
       startRevision: this.resume.nextRevision,
       watchId,
-      fragment: this.isInPieces,
+      fragment: this.isFragmented,
     });
   }
 
-  /** From now on large answers are asked for in pieces, if the watch may. @returns whether that is new. */
-  askForPieces(): boolean {
-    const isNew = this.spec.fragment === undefined && !this.isInPieces;
-    this.isInPieces ||= isNew;
+  /** From now on large answers are asked for in fragments, if the watch may. @returns whether that is new. */
+  askForFragments(): boolean {
+    const isNew = this.spec.fragment === undefined && !this.isFragmented;
+    this.isFragmented ||= isNew;
     return isNew;
   }
 

@@ -190,7 +190,6 @@ export class WatchConnection {
     this.cancel(id);
     watch.pause();
     this.owner.onPaused(watch);
-    watch.goOnIfRoom(); // A reader that waited has taken what there was.
   }
 
   /** One revision can be as large as the whole store: a prefix that is deleted, told with what was there before. */

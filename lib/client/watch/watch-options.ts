@@ -80,9 +80,9 @@ export interface WatchOptions extends BufferOptions, StreamOptions {
    */
   readonly progressNotify?: boolean | undefined;
   /**
-   * Has the server send answers of more than its own limit for requests (2 MiB, unless it is set up otherwise) in pieces.
+   * Has the server send answers of more than its own limit for requests (2 MiB, unless it is set up otherwise) in fragments.
    * Cutting them costs etcd time that grows with the square of the events in a piece, seconds of a core where they are
-   * small, so that by default a watch asks for pieces only from the first answer on that was larger than the client's
+   * small, so that by default a watch asks for fragments only from the first answer on that was larger than the client's
    * `maxResponseBytes`. With `false` such an answer ends the watch.
    *
    * @default only when they are needed

@@ -282,10 +282,12 @@ export class WatchStream implements WatchOwner, ConnectionOwner {
     else if (isFinal(error)) this.endAll(error, !(error instanceof EtcdClosedError));
   }
 
-  /** Nobody says whose answer it was. Watches that may have it in pieces try that; if it comes again it was another's. */
+  /** Nobody says whose answer it was. Watches that may have it in fragments try that; if it comes again it was another's. */
   private onTooLarge(error: EtcdMessageTooLargeError): void {
     const all = [...this.watches];
-    if (all.filter((watch) => watch.askForPieces()).length > 0) return;
+    let isNew = false;
+    for (const watch of all) isNew = watch.askForFragments() || isNew;
+    if (isNew) return;
     const whole = all.filter(({ spec }) => spec.fragment === false);
     for (const watch of whole.length > 0 ? whole : all) watch.end(error, true);
   }

@@ -37,8 +37,11 @@ async function series(pattern: RegExp): Promise<string[]> {
 /** Runs a call on a clock that stands still and then jumps. */
 async function takes(durationMs: number, call: () => Promise<unknown>): Promise<void> {
   const now = jest.spyOn(performance, 'now').mockReturnValueOnce(0).mockReturnValue(durationMs);
-  await call();
-  now.mockRestore();
+  try {
+    await call();
+  } finally {
+    now.mockRestore();
+  }
 }
 
 /** What two processes with these figures show together. */
@@ -213,7 +216,7 @@ describe('etcdMetricsInterceptor', () => {
     expect(await registry.getSingleMetricAsString(name)).toBe(await own.getSingleMetricAsString(name));
   });
 
-  it('adds less than 5 % to the 200 µs of CPU that a call costs', async () => {
+  it('adds less than 10 µs of CPU to a call; what share that is, the benchmark tells', async () => {
     const interceptor = etcdMetricsInterceptor({ registry });
     const call = callOf(RANGE);
     const next = (): Promise<unknown> => Promise.resolve(call);

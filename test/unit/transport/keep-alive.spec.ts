@@ -1,8 +1,7 @@
 /** C4: a peer that is gone without a word is found out by pings, and no server has a reason to complain about them. */
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import type { ClientHttp2Session } from 'node:http2';
 import fc from 'fast-check';
-import { KeepAlive } from '../../../lib/client/transport/http2/keep-alive.js';
+import { KeepAlive, type Pinged } from '../../../lib/client/transport/http2/keep-alive.js';
 import { FakeClock } from '../../support/fake-clock.js';
 
 const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 2 ** 31);
@@ -35,6 +34,7 @@ class PlayedSession {
 }
 
 let clock: FakeClock;
+let socket: { bytesRead: number };
 let session: PlayedSession;
 let deaths: string[];
 let keepAlive: KeepAlive;
@@ -44,9 +44,9 @@ beforeEach(() => {
   session = new PlayedSession(clock);
   deaths = [];
   const intervals = { keepAliveTimeMs: TIME_MS, keepAliveTimeoutMs: TIMEOUT_MS };
-  keepAlive = new KeepAlive(session as unknown as ClientHttp2Session, intervals, clock, (reason) =>
-    deaths.push(reason),
-  );
+  socket = { bytesRead: 0 };
+  const line = { session, socket } as unknown as Pinged;
+  keepAlive = new KeepAlive(line, intervals, clock, (reason) => deaths.push(reason));
 });
 
 describe('Pings', () => {
@@ -135,6 +135,17 @@ describe('A peer that does not answer a ping', () => {
     keepAlive.setBusy(false);
     await clock.advance(TIMEOUT_MS);
 
+    expect(deaths).toHaveLength(1);
+  });
+
+  it('while a large answer of it comes in on a slow line is alive, and asked again', async () => {
+    socket.bytesRead += 100;
+    await clock.advance(TIMEOUT_MS + TIME_MS);
+    const whileItCame = [...deaths];
+    await clock.advance(TIMEOUT_MS);
+
+    expect(whileItCame).toEqual([]);
+    expect(session.pings).toEqual([TIME_MS, 2 * TIME_MS + TIMEOUT_MS]);
     expect(deaths).toHaveLength(1);
   });
 

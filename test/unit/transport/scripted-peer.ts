@@ -88,7 +88,6 @@ class PeerConnection {
   private isGreeted = false;
   private window = INITIAL_WINDOW;
   private streamWindow = INITIAL_WINDOW;
-  private hasEnded = false;
   private isGone = false;
 
   constructor(
@@ -97,14 +96,8 @@ class PeerConnection {
     private readonly onCall: Script,
   ) {
     socket.on('data', (chunk: Buffer) => this.take(chunk));
-    socket.on('end', () => (this.hasEnded = true));
     socket.on('error', () => (this.isGone = true));
     socket.on('close', () => (this.isGone = true));
-  }
-
-  /** The client has said that it sends nothing more. */
-  ended(): Promise<boolean> {
-    return eventually(() => this.hasEnded, { what: 'the end of the connection', everyMs: 2 });
   }
 
   /** The client's socket is no more: what is written to it is refused. A socket that is only half closed takes it. */

@@ -87,6 +87,20 @@ describe('A reader that is behind (W4)', () => {
     expect(etcd.creates().at(-1)).toMatchObject({ startRevision: 16 });
   });
 
+  it('is not asked for again while its reader works on what it has, though the buffer is nearly empty', async () => {
+    const etcd = new FakeEtcd();
+    const watcher = await started(etcd, { maxBufferedBytes: 10_000 });
+    await etcd.answer(sent(1, puts(11, 11)));
+
+    await etcd.answer(sent(1, [put('a', 12, 'x'.repeat(50_000))]));
+    const whileItWorks = [watcher.state, etcd.creates().length];
+    await read(watcher[Symbol.asyncIterator](), 1);
+
+    expect(whileItWorks).toEqual(['paused', 1]);
+    expect(etcd.creates()).toHaveLength(2);
+    expect(etcd.creates().at(-1)).toMatchObject({ startRevision: 12 });
+  });
+
   it('is measured in bytes too, and takes one revision whatever its size', async () => {
     const etcd = new FakeEtcd();
     const watcher = await started(etcd, { maxBufferedBytes: 1_000 });

@@ -292,7 +292,7 @@ describe('A stream that ends', () => {
     expect([loop.items, endOf(loop)]).toEqual([[], 'ETCD_CLOSED']);
   });
 
-  it('for an answer above the limit has the watches ask for pieces from then on, and ends none (C6)', async () => {
+  it('for an answer above the limit has the watches ask for pieces from then on, and ends none (W2)', async () => {
     const etcd = new FakeEtcd();
     const one = collect(etcd.watch.watch('a'));
     const other = collect(etcd.watch.watch('b'));

@@ -139,6 +139,12 @@ class GrpcTransport implements Transport {
     this.follow(this.channel.getConnectivityState(true));
   }
 
+  get bytesReceived(): number {
+    let bytes = 0;
+    for (const socket of this.sockets) bytes += socket.bytesRead;
+    return bytes;
+  }
+
   unary(
     path: string,
     headers: Headers,

@@ -7,7 +7,17 @@ import type { Clock } from '../../clock.js';
 import type { Endpoint } from '../../endpoint.js';
 import { addressOf, type Address } from '../address.js';
 import { reasonOfError } from '../connect-failure.js';
-import { Attempt, type AttemptEvents } from './attempt.js';
+import { Attempt } from './attempt.js';
+
+/** Why an address could not be used; `undefined` when its peer hung up without a word. */
+export type DialFailure = string | undefined;
+
+/** Told once how it ends. */
+export interface DialerEvents {
+  onOpen(session: ClientHttp2Session, socket: Socket): void;
+  /** @param failures one for each address that was tried, or why there is none. */
+  onFailed(failures: readonly DialFailure[]): void;
+}
 
 /** After it the next address is tried beside the ones before (RFC 8305, section 5). */
 const NEXT_ADDRESS_AFTER_MS = 250;
@@ -15,7 +25,7 @@ const NEXT_ADDRESS_AFTER_MS = 250;
 /** One endpoint that is being dialled. */
 export class Dialer {
   private readonly attempts = new Set<Attempt>();
-  private readonly reasons = new Set<string | undefined>();
+  private readonly failures: DialFailure[] = [];
   private addresses: readonly Address[] = [];
   private tried = 0;
   private cancelTimer: (() => void) | undefined;
@@ -23,15 +33,14 @@ export class Dialer {
 
   /**
    * @param tls `undefined` for a connection without TLS.
-   * @param events told once how it ends, with the reasons of all addresses when none could be used.
    */
   constructor(
     endpoint: Endpoint,
     private readonly tls: ConnectionOptions | undefined,
     private readonly clock: Clock,
-    private readonly events: AttemptEvents,
+    private readonly events: DialerEvents,
   ) {
-    this.dial(addressOf(endpoint)).catch((error: unknown) => this.fail(reasonOfError(error as Error)));
+    this.dial(addressOf(endpoint)).catch((error: unknown) => this.fail([reasonOfError(error as Error)]));
   }
 
   /** Gives it up; nothing is told. */
@@ -43,7 +52,7 @@ export class Dialer {
 
   private async dial(address: Address): Promise<void> {
     this.addresses = await addressesOf(address);
-    if (this.addresses.length === 0) this.fail('its name has no address');
+    if (this.addresses.length === 0) this.fail(['its name has no address']);
     else this.tryNext();
   }
 
@@ -67,20 +76,15 @@ export class Dialer {
 
   private onFailed(attempt: Attempt, reason: string | undefined): void {
     this.attempts.delete(attempt);
-    this.reasons.add(reason);
+    this.failures.push(reason);
     if (this.tried < this.addresses.length) this.tryNext();
-    else if (this.attempts.size === 0) this.fail(this.reason());
+    else if (this.attempts.size === 0) this.fail(this.failures);
   }
 
-  private reason(): string | undefined {
-    const known = [...this.reasons].filter((reason) => reason !== undefined);
-    return known.length === 0 ? undefined : known.join('; ');
-  }
-
-  private fail(reason: string | undefined): void {
+  private fail(failures: readonly DialFailure[]): void {
     if (this.isOver) return;
     this.close();
-    this.events.onFailed(reason);
+    this.events.onFailed(failures);
   }
 }
 

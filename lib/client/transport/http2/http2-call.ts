@@ -73,7 +73,7 @@ export class Http2Call implements TransportStream, StreamEvents, FrameSink {
   }
 
   cancel(): void {
-    this.stream.close(constants.NGHTTP2_CANCEL);
+    this.abandon();
     this.finish();
   }
 
@@ -112,7 +112,7 @@ export class Http2Call implements TransportStream, StreamEvents, FrameSink {
   }
 
   onClose(): void {
-    if (this.final === undefined) this.end(this.statusOfClose());
+    if (this.final === undefined && !this.isDone) this.end(this.statusOfClose());
   }
 
   private handOut(message: Buffer | undefined): void {
@@ -155,8 +155,14 @@ export class Http2Call implements TransportStream, StreamEvents, FrameSink {
     if (this.final !== undefined) return;
     this.final = status;
     const isWhole = this.stream.writableFinished && this.stream.readableEnded;
-    if (!isWhole) this.stream.close(constants.NGHTTP2_CANCEL);
+    if (!isWhole) this.abandon();
     if (this.unread.length === 0) this.tell(status);
+  }
+
+  /** A paused stream whose server has ended it would stay, with what it holds, for as long as the connection. */
+  private abandon(): void {
+    if (this.stream.closed) this.stream.destroy();
+    else this.stream.close(constants.NGHTTP2_CANCEL);
   }
 
   private tell(status: RpcStatus): void {

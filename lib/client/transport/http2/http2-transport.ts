@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../clock.js';
 import type { Endpoint } from '../../endpoint.js';
 import type { ResolvedOptions } from '../../options.js';
-import { isConfigurationFault } from '../connect-failure.js';
+import { isAway, isConfigurationFault } from '../connect-failure.js';
 import { explainHangUp } from '../hang-up.js';
 import type {
   Connect,
@@ -15,7 +15,7 @@ import type {
   TransportEvents,
   TransportStream,
 } from '../transport.js';
-import { Dialer } from './dialer.js';
+import { Dialer, type DialFailure } from './dialer.js';
 import { Http2Call, type CallConnection } from './http2-call.js';
 import { KeepAlive } from './keep-alive.js';
 import { tlsSettings } from './tls-settings.js';
@@ -79,9 +79,13 @@ class Http2Transport implements Transport, CallConnection {
     this.isTls = tls !== undefined;
     const dialer = new Dialer(endpoint, tls, clock, {
       onOpen: (session, socket) => this.onOpen({ session, socket }),
-      onFailed: (reason) => explainHangUp(endpoint, this.isTls, reason, (explained) => this.fail(explained)),
+      onFailed: (failures) => this.explain(failures),
     });
     this.phase = { name: 'dialing', dialer };
+  }
+
+  get bytesReceived(): number {
+    return 'socket' in this.phase ? this.phase.socket.bytesRead : 0;
   }
 
   unary(
@@ -182,7 +186,7 @@ class Http2Transport implements Transport, CallConnection {
     session.on('goaway', (code: number, _last: number, data?: Uint8Array) => this.onGoAway(code, data));
     session.on('error', (error: Error) => (this.lastError = error));
     session.once('close', () => this.onClosed());
-    this.keepAlive = new KeepAlive(session, this.options, this.clock, (reason) => drop(line, reason));
+    this.keepAlive = new KeepAlive(line, this.options, this.clock, (reason) => drop(line, reason));
     this.events.onReady();
   }
 
@@ -197,20 +201,32 @@ class Http2Transport implements Transport, CallConnection {
     this.fail(`the connection was lost${this.lastError ? `: ${this.lastError.message}` : ''}`);
   }
 
+  /** Of several addresses the one counts that got furthest: the others are likely not there at all. */
+  private explain(failures: readonly DialFailure[]): void {
+    const at = Math.max(
+      0,
+      failures.findIndex((failure) => !isAway(failure)),
+    );
+    const others = failures.filter((failure, index) => index !== at && failure !== undefined);
+    explainHangUp(this.endpoint, this.isTls, failures[at], (explained) =>
+      this.fail([explained, ...new Set(others)].join('; '), isConfigurationFault(explained)),
+    );
+  }
+
   /** The attempt, or the connection, is over. */
-  private fail(reason: string): void {
+  private fail(reason: string, misconfigured = false): void {
     if (this.phase.name === 'draining' || this.phase.name === 'closed') return;
     this.close();
-    this.events.onDown(reason, isConfigurationFault(reason));
+    this.events.onDown(reason, misconfigured);
   }
 
   /** Lets the calls under way end. Without any there is no need to wait for the peer to hang up as well. */
   private wind({ session, socket }: Line): void {
     this.phase = this.calls > 0 ? { name: 'draining', session, socket } : { name: 'closed' };
     if (this.calls > 0) {
-      // node:http2 sends no pings on a session that closes; TCP's own find a peer that is gone.
+      // The session is not closed, so that pings go on; where GOAWAY has closed it, TCP's own find a peer that is gone.
       socket.setKeepAlive(true, this.options.keepAliveTimeMs);
-      return session.close();
+      return;
     }
     this.keepAlive?.stop();
     session.destroy();

@@ -5,6 +5,12 @@ import type { ResolvedOptions } from '../../options.js';
 
 type Intervals = Pick<ResolvedOptions, 'keepAliveTimeMs' | 'keepAliveTimeoutMs'>;
 
+/** What is pinged. */
+export interface Pinged {
+  readonly session: ClientHttp2Session;
+  readonly socket: { readonly bytesRead: number };
+}
+
 /** Servers count pings without calls as abuse, so that none is sent then (gRPC's proposal A8). */
 export class KeepAlive {
   private isBusy = false;
@@ -12,7 +18,7 @@ export class KeepAlive {
 
   /** @param onDead told when a ping was not answered in time. */
   constructor(
-    private readonly session: ClientHttp2Session,
+    private readonly line: Pinged,
     private readonly intervals: Intervals,
     private readonly clock: Clock,
     private readonly onDead: (reason: string) => void,
@@ -36,19 +42,28 @@ export class KeepAlive {
 
   private ping(): void {
     this.cancelTimer = undefined;
-    // A session that drains sends none.
-    if (!this.isBusy || this.session.closed || this.session.destroyed) return;
-    const { keepAliveTimeoutMs } = this.intervals;
-    const reason = `no answer to a ping within ${keepAliveTimeoutMs} ms`;
-    this.cancelTimer = this.clock.after(keepAliveTimeoutMs, () => this.onSilence(reason), 'background');
-    this.session.ping((error) => this.onPong(error));
+    const { session, socket } = this.line;
+    // A session that closes sends none.
+    if (!this.isBusy || session.closed || session.destroyed) return;
+    const { bytesRead } = socket;
+    this.cancelTimer = this.clock.after(
+      this.intervals.keepAliveTimeoutMs,
+      () => this.onSilence(bytesRead),
+      'background',
+    );
+    session.ping((error) => this.onPong(error));
   }
 
-  /** When this process was held up, the answer may be there and unread: it is read before anybody is called dead. */
-  private onSilence(reason: string): void {
+  /**
+   * When this process was held up, the answer may be there and unread: it is read before anybody is called dead. And it
+   * may wait behind a large answer on a slow line: who sends anything is alive.
+   */
+  private onSilence(bytesRead: number): void {
     const silence = this.cancelTimer;
     setImmediate(() => {
-      if (silence === this.cancelTimer) this.onDead(reason);
+      if (silence !== this.cancelTimer) return;
+      if (this.line.socket.bytesRead > bytesRead) this.waitForTurn();
+      else this.onDead(`no answer to a ping within ${this.intervals.keepAliveTimeoutMs} ms`);
     });
   }
 
