@@ -7,8 +7,8 @@ const WANTS_TLS = 'the endpoint wants TLS: write it as https://';
 const WANTS_PLAINTEXT = 'the endpoint does not speak TLS: write it as http://';
 /** Node.js's words when the peer closes the connection before TLS is set up. */
 const HUNG_UP_ON_TLS = /before secure TLS connection/;
-/** And those for a peer that resets it, or answers something else, such as an alert of TLS. */
-const HUNG_UP = /ECONNRESET|^Protocol error/;
+/** And those for one that answers something else, such as an alert of TLS. */
+const NOT_HTTP2 = /^Protocol error/;
 
 /**
  * A peer that hangs up may speak the other of TLS and plaintext; the one who reads the error should not have to guess.
@@ -24,7 +24,7 @@ export function explainHangUp(
 ): void {
   const known = reason ?? SAID_NOTHING;
   if (isTls && HUNG_UP_ON_TLS.test(known)) speaksPlaintext(endpoint, (yes) => done(yes ? WANTS_PLAINTEXT : known));
-  else if (!isTls && (reason === undefined || HUNG_UP.test(reason)))
+  else if (!isTls && (reason === undefined || NOT_HTTP2.test(reason)))
     speaksTls(endpoint, (yes) => done(yes ? WANTS_TLS : known));
   else done(known);
 }

@@ -8,7 +8,7 @@ import type { RpcStatus } from '../transport.js';
  */
 const UNSENT = /^(?:Stream refused by server|Failed to start HTTP\/2 stream|Channel closed before call started)/;
 /** A stream that was torn down in the middle, for example by a proxy or a broken connection. */
-const BROKEN = /^(?:Received RST_STREAM|Connection dropped|Bandwidth exhausted)/;
+const BROKEN = /^(?:Received RST_STREAM|Connection dropped|Bandwidth exhausted|(?:read|write) E(?:CONNRESET|TIMEDOUT))/;
 
 /** The status with what it proves. A server's own words are told from grpc-js's by nothing but the words. */
 export function understood(status: RpcStatus): RpcStatus {
