@@ -23,7 +23,7 @@ const PACE = {
 } as const;
 
 export const USAGE = `npm run bench -- [options]
-  --full                 every workload at every load; about an hour
+  --full                 every workload at every load; takes much longer
   --smoke                as little of each workload as shows that it works; seconds
   --workload a,b         only these: ${[...new Set(casesOf('full').map(({ workload }) => workload))].join(', ')};
                          or single cases by name, such as get-100

@@ -1,7 +1,7 @@
 /**
  * The histogram of how long RPCs took.
  *
- * One of prom-client's looks at all labels for each value, half of what it costs to count a call. This one adds to plain
+ * One of prom-client's looks at all labels for each value. This one adds to plain
  * numbers, and is what a registry asks of a metric: it has a name, and tells its values when somebody scrapes.
  */
 import type { Histogram, Metric } from 'prom-client';

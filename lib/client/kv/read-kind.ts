@@ -1,4 +1,5 @@
 /** Which reads may travel together, which are the same, and what an answer weighs: pure functions of requests and answers. */
+import { MAX_DELAY_MS } from '../clock.js';
 import { nameOfBytes } from '../key-name.js';
 import type * as wire from '../rpc/generated/messages.js';
 import type { RpcCallOptions } from '../rpc/rpc.js';
@@ -7,8 +8,6 @@ import type { RpcCallOptions } from '../rpc/rpc.js';
 const MAX_LIMIT = 32;
 /** Bytes of the longest key, range end included: many of them still make a small request, and can be remembered. */
 const MAX_KEY_BYTES = 1_024;
-/** The longest delay a timer can hold, and so the longest `timeoutMs`. */
-const LONGEST_MS = 2 ** 31 - 1;
 /** Bytes that a key costs in an answer beside itself and its value. */
 const KEY_VALUE_OVERHEAD = 32;
 
@@ -66,7 +65,7 @@ export function answerBytes({ kvs }: wire.RangeResponse): number {
 /** What is wrong with its options fails a read by itself, in the call that it makes alone. */
 function mayShare({ endpoint, signal, timeoutMs = 1 }: RpcCallOptions): boolean {
   if (endpoint !== undefined || (signal !== undefined && !isLive(signal))) return false;
-  return Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= LONGEST_MS;
+  return Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= MAX_DELAY_MS;
 }
 
 function isLive(signal: unknown): boolean {

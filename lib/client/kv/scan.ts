@@ -8,6 +8,7 @@ import { RANGE, RANGE_STREAM } from '../rpc/methods.js';
 import type * as wire from '../rpc/generated/messages.js';
 import type { CallOptions, Duplex, Rpc } from '../rpc/rpc.js';
 import { EtcdFutureRevisionError } from '../server-errors.js';
+import { KeyLoop } from './key-loop.js';
 import { PageAhead } from './page-ahead.js';
 import { type ReadOptions, type RevisionBounds } from './range-request.js';
 import { headerOf, toKeyValues } from './responses.js';
@@ -94,45 +95,6 @@ export class Scan implements AsyncIterable<KeyValue> {
   [Symbol.asyncIterator](): AsyncIterableIterator<KeyValue, void, undefined> {
     return new KeyLoop(this.pages());
   }
-}
-
-/** Hands out the keys of pages. By hand, since an asynchronous generator costs three promises for each key. */
-class KeyLoop implements AsyncIterableIterator<KeyValue, void, undefined> {
-  private kvs: readonly KeyValue[] = [];
-  private index = 0;
-  private loading: Promise<unknown> = Promise.resolve();
-
-  constructor(private readonly pages: AsyncGenerator<ScanPage, void, undefined>) {}
-
-  next(): Promise<IteratorResult<KeyValue, void>> {
-    const kv = this.kvs[this.index++];
-    if (kv !== undefined) return Promise.resolve({ done: false, value: kv });
-    const loaded = this.loading.then(this.load, this.load);
-    this.loading = loaded;
-    return loaded;
-  }
-
-  async return(): Promise<IteratorResult<KeyValue, void>> {
-    this.kvs = [];
-    await this.pages.return();
-    return { done: true, value: undefined };
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  private readonly load = async (): Promise<IteratorResult<KeyValue, void>> => {
-    for (;;) {
-      const kv = this.kvs[this.index++];
-      if (kv !== undefined) return { done: false, value: kv };
-      this.kvs = []; // free while the next page comes
-      const page = await this.pages.next();
-      if (page.done === true) return page;
-      this.kvs = page.value.kvs;
-      this.index = 0;
-    }
-  };
 }
 
 /** The first page tells what the keys weigh, so it is small: even the largest values fit the default limits. */

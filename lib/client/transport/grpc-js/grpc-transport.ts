@@ -1,23 +1,11 @@
 /** The transport over grpc-js: one channel is one connection attempt, and the connection that comes of it. */
-import {
-  Channel,
-  connectivityState,
-  credentials,
-  Metadata,
-  status as grpcStatus,
-  type ChannelCredentials,
-  type ChannelOptions,
-} from '@grpc/grpc-js';
-import { isIP, type Socket } from 'node:net';
-import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+import { Channel, connectivityState, Metadata, status as grpcStatus, type ChannelOptions } from '@grpc/grpc-js';
+import type { Socket } from 'node:net';
 import type { Endpoint } from '../../endpoint.js';
-import { EtcdConfigError } from '../../errors.js';
-import { refusePlaintext, usesTls, type ResolvedOptions } from '../../options.js';
+import { usesTls, type ResolvedOptions } from '../../options.js';
 import { asBuffer } from '../../as-buffer.js';
 import { isConfigurationFault } from '../connect-failure.js';
-import { connectFailure, understood } from './grpc-words.js';
 import { explainHangUp } from '../hang-up.js';
-import { readTlsFiles } from '../tls-files.js';
 import type {
   Connect,
   Headers,
@@ -27,6 +15,8 @@ import type {
   TransportEvents,
   TransportStream,
 } from '../transport.js';
+import { credentialsFor, handshakeName, socketsOf } from './grpc-credentials.js';
+import { connectFailure, understood } from './grpc-words.js';
 
 const NO_MESSAGE_CONTEXT = {};
 /** All that grpc-js says when the peer closes the connection before it is one of HTTP/2. */
@@ -38,56 +28,6 @@ const NEVER_MS = 86_400_000;
 /** Makes the connector of a client: it reads certificates anew for each connection, so that replaced files are used. */
 export function grpcConnector(options: ResolvedOptions, userAgent: string): Connect {
   return (endpoint, events) => new GrpcTransport(endpoint, options, userAgent, events);
-}
-
-function credentialsFor(endpoint: Endpoint, options: ResolvedOptions): ChannelCredentials {
-  const { tls } = options;
-  refusePlaintext([endpoint], options); // one that a single call names, such as `status(endpoint)`
-  if (!usesTls(endpoint, tls)) return credentials.createInsecure();
-  const { ca, cert, key } = readTlsFiles(tls ?? {});
-  const host = hostOf(endpoint);
-  const verify = isIP(host) === 0 ? {} : { checkServerIdentity: checkAddress(tls?.serverName ?? host) };
-  try {
-    return credentials.createSsl(ca, key, cert, verify);
-  } catch (error) {
-    throw new EtcdConfigError('tls', `cannot be used: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-/**
- * The TCP sockets made with these credentials. grpc-js forgets a connection that is given up before the peer has sent
- * its settings, and keeps its socket for as long as the peer stays silent; so they are noted here, to be destroyed.
- */
-function socketsOf(channelCredentials: ChannelCredentials): Set<Socket> {
-  const sockets = new Set<Socket>();
-  // Not of grpc-js's documented API: a release without it costs that much care, and nothing else.
-  if (typeof channelCredentials._createSecureConnector !== 'function') return sockets;
-  const create = channelCredentials._createSecureConnector.bind(channelCredentials);
-  channelCredentials._createSecureConnector = (...parameters) => {
-    const connector = create(...parameters);
-    const connect = connector.connect.bind(connector);
-    connector.connect = (socket) => {
-      sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
-      return connect(socket);
-    };
-    return connector;
-  };
-  return sockets;
-}
-
-/** With an address for a host the name in the handshake is only a stand-in; the certificate is held against the address. */
-function checkAddress(expected: string): (name: string, certificate: PeerCertificate) => Error | undefined {
-  return (_name, certificate) => checkServerIdentity(expected, certificate);
-}
-
-function hostOf({ authority }: Endpoint): string {
-  return authority.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
-}
-
-/** TLS does not allow an address as the name in the handshake (RFC 6066, section 3), and Node.js warns of it aloud. */
-function handshakeName(endpoint: Endpoint, serverName: string | undefined): string | undefined {
-  return serverName ?? (isIP(hostOf(endpoint)) === 0 ? undefined : 'localhost');
 }
 
 function channelOptions(endpoint: Endpoint, options: ResolvedOptions, userAgent: string): ChannelOptions {

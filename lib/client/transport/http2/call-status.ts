@@ -4,6 +4,8 @@ import { GrpcCode, type RpcStatus } from '../transport.js';
 import type { FrameFault } from './grpc-frames.js';
 
 const HTTP_OK = 200;
+/** What nearly all calls end with. */
+const OK: RpcStatus = { code: GrpcCode.ok, details: '' };
 const GRPC_CONTENT = /^application\/grpc(?:$|[+;])/;
 
 /** gRPC's translation of HTTP's status, for what a proxy answers (grpc `doc/http-grpc-status-mapping.md`). */
@@ -38,9 +40,10 @@ const RESET_NAMES = [
 
 /** The status in trailers, or in the headers of an answer that has nothing else; `undefined` when there is none. */
 export function statusIn(headers: IncomingHttpHeaders): RpcStatus | undefined {
-  const code = headers['grpc-status'];
+  const { 'grpc-status': code, 'grpc-message': message } = headers;
   if (code === undefined) return undefined;
-  return { code: codeOf(String(code)), details: unescaped(headers['grpc-message']) };
+  if (code === '0' && !message) return OK;
+  return { code: codeOf(String(code)), details: unescaped(message) };
 }
 
 /** What is no number proves nothing, least of all that all went well. */

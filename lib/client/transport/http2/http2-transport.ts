@@ -41,6 +41,7 @@ type Phase =
   | ({ readonly name: 'draining' } & Line)
   | { readonly name: 'closed' };
 
+const WITH_BODY = { endStream: false };
 const TOO_MANY_PINGS = 'too_many_pings';
 
 /** Keeps the message of a unary call until its status is there. */
@@ -139,7 +140,7 @@ class Http2Transport implements Transport, CallConnection {
     const { phase } = this;
     if (phase.name !== 'ready') return new UnstartedCall(`the connection is ${phase.name}`, listener);
     try {
-      const stream = phase.session.request(this.headersOf(path, headers), { endStream: false });
+      const stream = phase.session.request(this.headersOf(path, headers), WITH_BODY);
       this.calls += 1;
       if (this.calls === 1) this.setBusy(phase.session, true);
       return new Http2Call(stream, this, listener);
